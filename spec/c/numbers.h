@@ -1,0 +1,88 @@
+/* numbers.h - for the specs of kernels: numbers that repeat, comparisons, and a
+ * kernel's call. */
+#ifndef NUMBERS_H
+#define NUMBERS_H
+
+#include "cpu/cpu.h"
+
+#include "check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t numbers_state = 1;
+
+static inline uint32_t next_bits(void)
+{
+    numbers_state =
+        numbers_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(numbers_state >> 33);
+}
+
+static inline double next_number(double low, double high)
+{
+    return low + (high - low) * (double)next_bits() / 2147483648.0;
+}
+
+static inline int64_t next_below(int64_t n)
+{
+    return (int64_t)(next_bits() % (uint32_t)n);
+}
+
+/* The distance in units of the last place of a float32 result; huge where specials
+ * differ. */
+static inline double float_error(float got, double want)
+{
+    if (isnan(want) || isnan(got))
+        return isnan(want) && isnan(got) ? 0 : 1e9;
+    if (isinf((float)want) || isinf(got))
+        return (float)want == got || fabs(want) > 3.4028234e38 ? 0 : 1e9;
+    if (want == 0)
+        return got == 0 && !signbit(got) == !signbit(want) ? 0 : 1e9;
+    int exponent;
+    frexp(want, &exponent);
+    return fabs((double)got - want) / ldexp(1, (exponent < -125 ? -125 : exponent) - 24);
+}
+
+static inline bool near(double got, double want, double tolerance)
+{
+    if (isnan(want) || isnan(got))
+        return isnan(want) && isnan(got);
+    return got == want || fabs(got - want) <= tolerance * (1 + fabs(want));
+}
+
+static inline double element(neap_dtype dtype, const void *data, int64_t i)
+{
+    return neap__element_number(dtype, data, i);
+}
+
+static inline int run(neap__kernel *kernel, const void *args, const void *const *in,
+                      void *const *out, void *scratch, int workers, neap_error *err)
+{
+    neap__team team;
+    neap__team_begin(&team, workers);
+    const neap__call call = {.in = in,
+                             .out = out,
+                             .args = args,
+                             .scratch = scratch,
+                             .team = &team,
+                             .seed = 7,
+                             .counter = 3,
+                             .iteration = 1,
+                             .err = err};
+    const int code = kernel(&call);
+    neap__team_end(&team);
+    return code;
+}
+
+static inline void *buffer(size_t bytes)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, 64, bytes + 64) != 0)
+        exit(1);
+    memset(p, 0xAB, bytes + 64);
+    return p;
+}
+
+#endif

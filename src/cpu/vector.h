@@ -1,0 +1,60 @@
+/* vector.h - the inner loops that are compiled once for each instruction set, as one
+ * table for each. vector_*.c set the compiler's target and include vector.inc, which
+ * includes the loops; the drivers (element.c, reduce.c, row.c, update.c) choose from
+ * the tables. */
+#ifndef NEAP_VECTOR_H
+#define NEAP_VECTOR_H
+
+#include "cpu/isa.h"
+
+/* Accumulators are cells of 8 bytes: double for floating dtypes, int64 for integers. */
+enum { NEAP__FOLD_SUM, NEAP__FOLD_MAX, NEAP__FOLD_SUM_EXP, NEAP__FOLDS };
+
+typedef struct neap__folds {
+    /* n contiguous elements into acc[0]; shift[0] is what the sum of exp subtracts. */
+    void (*row[NEAP__FOLDS])(int64_t n, const void *x, const double *shift, void *acc);
+    /* `rows` rows of n elements, `stride` elements apart, into acc[0 … n-1]. */
+    void (*columns[NEAP__FOLDS])(int64_t rows, int64_t n, int64_t stride, const void *x,
+                                 const double *shift, void *acc);
+    /* Results of n accumulators that took `count` elements each. */
+    void (*finish)(neap__reduction reduction, int64_t n, int64_t count, const void *acc,
+                   const double *shift, void *out);
+} neap__folds;
+
+/* One row: operands' addresses at its first element, `stride` elements between
+ * neighbours. */
+typedef void neap__row(int64_t n, int64_t stride, const void *const *in, void *out,
+                       int64_t label);
+enum {
+    NEAP__ROW_SOFTMAX,
+    NEAP__ROW_LOG_SOFTMAX,
+    NEAP__ROW_SOFTMAX_GRADIENT,
+    NEAP__ROW_LOG_SOFTMAX_GRADIENT,
+    NEAP__ROW_CROSS_ENTROPY,
+    NEAP__ROW_CROSS_ENTROPY_GRADIENT,
+    NEAP__ROW_SPARSE,
+    NEAP__ROW_SPARSE_GRADIENT,
+    NEAP__ROWS
+};
+
+/* n elements of one optimizer's variables; `rate` is the effective one. */
+typedef void neap__update(const neap__update_args *a, double rate, int64_t n,
+                          const void *const *in, void *const *out);
+enum { NEAP__UPDATE_DESCENT, NEAP__UPDATE_MOMENTUM, NEAP__UPDATE_ADAM, NEAP__UPDATES };
+
+/* By dtype; what a table lacks, the generic one has. */
+typedef struct neap__vectors {
+    neap__element *const *element[NEAP__DTYPES]; /* by code */
+    const neap__folds *fold[NEAP__DTYPES];
+    neap__row *const *row[NEAP__DTYPES];
+    neap__update *const *update[NEAP__DTYPES];
+} neap__vectors;
+
+extern const neap__vectors neap__vectors_generic;
+#if defined(NEAP__X86)
+extern const neap__vectors neap__vectors_avx2, neap__vectors_avx512;
+#endif
+/* Of an instruction set that was compiled in. */
+const neap__vectors *neap__vectors_of(neap__isa isa);
+
+#endif

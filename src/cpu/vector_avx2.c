@@ -1,0 +1,14 @@
+/* vector_avx2.c - the inner loops for AVX2. */
+#include "cpu/isa.h"
+#include "cpu/vector.h"
+
+#include <math.h>
+#include <string.h>
+
+#if defined(NEAP__X86)
+#define TABLE neap__vectors_avx2
+#define FUSED
+NEAP__TARGET_AVX2
+#include "cpu/vector.inc"
+NEAP__TARGET_END
+#endif

@@ -1,0 +1,331 @@
+/* graph.h - nodes, names, scopes; and what an operation is: the descriptor.
+ *
+ * Invariants of a graph
+ *   1. A node's inputs, controls and initial value were made before it: the order of
+ *      creation (`index`) is a topological order, and no cycle can exist.
+ *   2. A node never changes once made, but for its list of consumers, which only the
+ *      thread that builds reads or writes. So a session may compile while the graph
+ *      grows.
+ *   3. Nothing walks a graph by recursion. */
+#ifndef NEAP_GRAPH_H
+#define NEAP_GRAPH_H
+
+#include "cpu/cpu.h"
+
+typedef struct neap__op neap__op;
+
+/* ---- Facts: what is known of a value before it is computed ----------------------- */
+
+/* The values of an integer tensor of rank at most 1 (and at most NEAP__KNOWN
+ * elements), element by element where known: it is how shapes travel through
+ * arithmetic. Immutable; lives in an arena. */
+#define NEAP__KNOWN 16
+typedef struct neap__known {
+    int count;
+    uint32_t mask; /* bit i: element i is known */
+    int64_t values[NEAP__KNOWN];
+} neap__known;
+
+typedef struct neap__fact {
+    neap_dtype dtype; /* NEAP_DTYPE_NONE: no value */
+    neap__shape shape;
+    const neap__known *known; /* NULL: nothing */
+} neap__fact;
+
+static inline bool neap__known_all(const neap__known *k) /* every element */
+{
+    return k && k->mask == (k->count >= 32 ? UINT32_MAX : (UINT32_C(1) << k->count) - 1);
+}
+
+/* ---- Attribute values ------------------------------------------------------------ */
+
+/* An attribute's value in a node, in schema order, converted to the kind of its row;
+ * strings and integers live in the graph's arena, tensors are held. Where a node
+ * stands for integers (a row with NEAP_ATTRIBUTE_NODE), `input` is its place among the
+ * node's inputs. A row of kind NODE itself is a variable's initial value, which is no
+ * input: `input` is -1 and the node has it as `initial`. */
+typedef struct neap__value {
+    neap_attribute_kind kind; /* NEAP_KIND_NONE: absent */
+    int input;                /* kind NODE */
+    int64_t integer;          /* INT, BOOL, DTYPE */
+    double number;            /* FLOAT */
+    const char *string;
+    const int64_t *integers;
+    size_t count;
+    neap_tensor *tensor;
+} neap__value;
+
+/* ---- Nodes ----------------------------------------------------------------------- */
+
+struct neap_node {
+    const neap__op *op;
+    neap_graph *graph;
+    const char *name;
+    neap_node **inputs; /* data inputs, then those that came as attributes */
+    neap_node **controls;
+    uint32_t input_count, control_count;
+    uint32_t data_inputs; /* of input_count: those of the signature */
+    neap__fact fact;     /* of its one result; no value where there are several or none */
+    neap__fact *results; /* of several, each of which has a `result` node; else NULL */
+    uint32_t result_count; /* of `results` */
+    int32_t line;
+    const neap__value *attributes; /* as many as the schema has rows */
+    uint64_t index;                /* place in the order of creation */
+    int64_t list_index;    /* variables: place among the graph's variables; else -1 */
+    neap_node *initial;    /* variables: the node of the initial value */
+    const char *file;      /* where it was made, with `line`; NULL: not known */
+    uint64_t seed;         /* RANDOM: the operation's own seed */
+    neap_node **consumers; /* each once, in order of creation */
+    uint32_t consumer_count, consumer_capacity;
+    bool trainable; /* variables: asked for, and of a floating dtype */
+};
+
+/* ---- The descriptor -------------------------------------------------------------- */
+
+/* What a run of the operation does beyond computing its result from its inputs; none
+ * is pure. */
+enum {
+    NEAP__RANDOM = 1,    /* draws: depends on the seed and the run */
+    NEAP__READS = 2,     /* reads a variable's state (the variable itself) */
+    NEAP__WRITES = 4,    /* the inputs in `writes` are variables, updated by the commit */
+    NEAP__ORDERED = 8,   /* runs in order of creation among its kind */
+    NEAP__FALLIBLE = 16, /* the kernel may fail because of data */
+    NEAP__CALLER = 32    /* host code: on the calling thread, as often as it was built */
+};
+
+/* How the plan turns a node into instructions. */
+typedef enum neap__lowering {
+    NEAP__LOWER_KERNEL,  /* `bind` chooses a kernel */
+    NEAP__LOWER_SOURCE,  /* placeholder, variable, constant: a place, no instruction */
+    NEAP__LOWER_NOTHING, /* no value: group, no_op */
+    NEAP__LOWER_ALIAS,   /* the bytes of input 0 under another shape (or the same) */
+    NEAP__LOWER_ELEMENT, /* `element`: one fusable function; operands broadcast */
+    NEAP__LOWER_GEMM     /* matmul: a product with an epilogue */
+} neap__lowering;
+
+/* Inference: facts of the inputs give the fact of the result. Called when a node is
+ * built (partial facts) and when a plan is made (whole shapes, more known values). */
+typedef struct neap__inference {
+    const neap_node *node; /* op, attributes, inputs are set; name too */
+    const neap__fact *in;  /* input_count of them */
+    neap__fact *out; /* one for each result; no value, rank 0, known NULL on entry */
+    const neap__fact *results; /* for `result`: its input's, where the plan knows more */
+    neap__arena *arena;        /* for `known` */
+    void *caller;
+    neap_error *err;
+} neap__inference;
+
+/* NEAP_OK or the code told: the text without operation and node, which the caller puts
+ * before it ("inner dimensions differ: (2, 3) x (4, 5)"). */
+typedef int neap__infer(neap__inference *i);
+
+/* Binding: whole facts give a kernel and its arguments. Called when sizes are fixed. */
+typedef struct neap__binding {
+    const neap_node *node;
+    const neap__fact *in;
+    const neap__fact *out;
+    neap__isa isa;
+    int workers;        /* the most that may take part: for scratch */
+    neap__arena *arena; /* for `args` */
+    /* the answers: */
+    neap__kernel *kernel; /* NULL: nothing to do at all */
+    const void *args;
+    size_t scratch;
+    unsigned in_place; /* bit i: the result may lie exactly on input i (same bytes) */
+    bool allocates;    /* host operations: the kernel hands over tensors of its own */
+    neap_error *err;
+} neap__binding;
+typedef int neap__bind(neap__binding *b);
+
+/* Gradient: see grad below. dx is zeroed on entry; an entry left NULL means none. */
+typedef struct neap__grad {
+    neap_graph *graph;
+    neap_node *node;     /* the operation */
+    neap_node *const *x; /* its inputs (input_count) */
+    neap_node *y;        /* its result */
+    neap_node *dy;       /* the gradient of its result */
+    neap_node **ys;      /* each of several results; else &y */
+    neap_node **dys;     /* the gradient of each (NULL: integers); else &dy */
+    size_t y_count;
+    neap_node **dx;
+    unsigned needed; /* bit i (< 32): dx[i] is wanted; inputs from 32 on always */
+    void *caller;
+    neap_error *err;
+} neap__grad;
+typedef void neap__gradient(neap__grad *g);
+
+typedef enum neap__differentiable {
+    NEAP__GRADIENT_UNSET = 0, /* fails the suite */
+    NEAP__GRADIENT_SOME,      /* `gradient` says */
+    NEAP__GRADIENT_ZERO,      /* integers, shapes, piecewise constant: none, silently */
+    NEAP__GRADIENT_NONE       /* floating, and none exists: differentiating raises */
+} neap__differentiable;
+
+/* How the dtypes of inputs agree, checked before `infer`. */
+typedef enum neap__dtype_rule {
+    NEAP__SAME, /* all data inputs have one dtype, of the set `dtypes` */
+    NEAP__EACH  /* input i has one of `input_dtypes[i]`; where that is 0, as NEAP__SAME */
+} neap__dtype_rule;
+
+#define NEAP__INPUTS 6 /* named inputs at most */
+
+struct neap__op {
+    neap_op_info info;
+    neap_node_list list; /* the list of the graph that it joins besides NEAP_OPERATIONS */
+    neap__dtype_rule dtype_rule;
+    neap__dtypes dtypes; /* 0: inputs are not checked, and may be without a value */
+    neap__dtypes input_dtypes[NEAP__INPUTS];
+    unsigned shape_only; /* bit i: input i counts by its shape, its elements are unread */
+    unsigned effects;
+    unsigned writes; /* bit i: input i is a variable that is updated, in kernel order */
+    neap__lowering lowering;
+    neap__element_code element;
+    neap__infer *infer;
+    neap__bind *bind; /* KERNEL */
+    neap__differentiable differentiable;
+    neap__gradient *gradient;
+    const neap_op *host; /* operations of the host: their callbacks */
+};
+
+/* How many inputs a signature ("x y", "x...", "x [seed]") takes: at most SIZE_MAX. */
+void neap__signature(const char *inputs, size_t *least, size_t *most);
+/* How many results `results` of a neap_op_info means. */
+size_t neap__result_count(const char *results);
+/* The name of input `index` for an error text: "x", or "x[2]" of a sequence. */
+void neap__text_input(neap__text *t, const neap__op *op, size_t index);
+
+/* ---- Building (node.c) ----------------------------------------------------------- */
+
+struct neap_graph {
+    _Atomic(int64_t) references;
+    uint64_t magic; /* tells objects of this copy of neap */
+    neap__account *account;
+    neap__arena arena; /* nodes, names, attributes */
+    neap_node **nodes; /* in order of creation */
+    size_t node_count, node_capacity;
+    neap_node **variables, **placeholders;
+    size_t variable_count, variable_capacity, placeholder_count, placeholder_capacity;
+    struct neap__name **buckets; /* of names taken: a power of two of chains */
+    size_t bucket_count, name_count;
+    struct neap__frame *frames; /* scopes and controls now open, the innermost first */
+    struct neap__host_op *host_ops; /* registered by the host, the newest first */
+    const char *file;               /* of new nodes, with `line`; NULL: not known */
+    int32_t line;
+    struct neap__file *files; /* every file told, each once */
+    void *caller;
+    uint64_t random_ops; /* made so far: seeds those without one of their own */
+};
+
+typedef struct neap__file {
+    struct neap__file *next;
+    const char *name;
+} neap__file;
+
+/* Builds a node of a known descriptor: checks counts, dtypes, graphs, attributes
+ * against the schema, infers, names, lists. Attribute rows not given take their
+ * defaults. All public builders and all gradients come through here. NULL with an
+ * error that begins with `op "name": `. */
+neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
+                       size_t input_count, const neap_attribute *attributes,
+                       size_t attribute_count, const char *name, neap_error *err);
+
+/* What every builder asks first: no error so far, `g` not NULL, alive and of this copy
+ * of neap. Else EARG ("FUNCTION: g is NULL") or ESTATE is told. */
+bool neap__graph_ready(const neap_graph *g, const char *function, neap_error *err);
+
+/* What is in force between a push and its pop; each frame holds the whole of it, so
+ * that making a node looks at the innermost alone. Texts and lists live in the arena:
+ * nodes share them. */
+struct neap__frame {
+    struct neap__frame *outer;
+    bool is_scope;     /* what its own pop ends: a scope, or controls */
+    const char *scope; /* "outer/inner"; NULL: none */
+    size_t scope_length;
+    neap_node **controls;
+    uint32_t control_count;
+};
+
+/* Between these two, nodes are made outside the scopes and controls now open. */
+struct neap__frame *neap__detach(neap_graph *g);
+void neap__attach(neap_graph *g, struct neap__frame *frames);
+
+/* The value of an attribute by schema name; never NULL (an absent one has kind NONE);
+ * for the operation's own code, which knows its schema. */
+const neap__value *neap__attribute(const neap_node *n, const char *name);
+
+/* `op "name"`, the name fit to print, for error texts. */
+void neap__text_node(neap__text *t, const neap_node *n);
+#define NEAP__NODE_SIZE 480
+const char *neap__node_text(char buffer[NEAP__NODE_SIZE], const neap_node *n);
+
+/* ---- Names (names.c): unique in a graph, scopes and nodes together --------------- */
+
+#define NEAP__NAME_SIZE 1024 /* bytes, with the scope, without a suffix */
+
+/* A name taken. The text lies behind it, in the graph's arena. */
+typedef struct neap__name {
+    struct neap__name *next; /* of its chain */
+    neap_node *node;         /* NULL: a scope, or a node being made */
+    uint32_t hash;
+    uint32_t used; /* suffixes tried for this text */
+    char text[];
+} neap__name;
+
+/* Takes scope + text, with "_1", "_2", … behind it where that is taken. `base`: the
+ * name whose counter gave the suffix, for neap__name_drop. The message has no prefix. */
+neap__name *neap__name_take(neap_graph *g, const char *text, neap__name **base,
+                            neap_error *err);
+/* Gives back a name whose node was not made after all. */
+void neap__name_drop(neap_graph *g, neap__name *name, neap__name *base);
+
+/* ---- Attributes (attributes.c) --------------------------------------------------- */
+
+/* Fills n->attributes (room for the schema's rows is `values`) from what is given and
+ * the defaults; nodes in the place of integers are appended to n->inputs. NEAP_OK, or
+ * the code told. */
+int neap__attributes_set(neap_node *n, neap__value *values, const neap_attribute *given,
+                         size_t count, neap_error *err);
+
+/* ---- Operations of the host (host.c) --------------------------------------------- */
+
+typedef struct neap__host_op {
+    struct neap__host_op *next;
+    neap__op op;
+    neap_op host;
+} neap__host_op;
+
+/* Copies descriptor and struct into the graph; names, documentation and signature too. */
+int neap__host_add(neap_graph *g, const neap__op *like, const neap_op *host,
+                   neap_error *err);
+/* By name; NULL. */
+const neap__op *neap__host_named(const neap_graph *g, const char *name);
+/* Calls each one's `release`. */
+void neap__host_free(neap_graph *g);
+
+/* ---- Walks (walk.c) -------------------------------------------------------------- */
+
+/* A set of a graph's nodes: one bit for each index below `count`. */
+typedef struct neap__set {
+    uint64_t *words;
+    size_t count;
+    neap__account *account;
+} neap__set;
+bool neap__set_init(neap__set *s, neap__account *account, size_t count, neap_error *err);
+void neap__set_free(neap__set *s);
+static inline bool neap__set_has(const neap__set *s, uint64_t index)
+{
+    return index < s->count && (s->words[index >> 6] >> (index & 63) & 1);
+}
+static inline void neap__set_add(neap__set *s, uint64_t index)
+{
+    s->words[index >> 6] |= UINT64_C(1) << (index & 63);
+}
+
+/* The ancestors of `roots` (inclusive) through inputs and, if asked, controls, in
+ * order of creation; nodes in `stop` are entered but not passed. *out is allocated
+ * from `account` (SMALL; *count entries of room *capacity). Explicit stack. */
+int neap__ancestors(neap__account *account, neap_node *const *roots, size_t root_count,
+                    bool controls, const neap__set *stop, neap_node ***out, size_t *count,
+                    size_t *capacity, neap_error *err);
+
+#endif

@@ -1,0 +1,204 @@
+/* arguments.c - how arguments are given, and readers of the simple ones.
+ *
+ * Inputs first, then attributes by position; or by name in a last table. A table with any string
+ * key is such a table and holds nothing else; every other table is a value. Trailing nils are
+ * absent. */
+#include "lua/binding.h"
+
+#include <math.h>
+#include <string.h>
+
+bool neap__lua_named(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    lua_pushnil(L);
+    while (lua_next(L, index)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING) {
+            lua_pop(L, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int slot_of(const neap__lua_signature *signature, const char *name)
+{
+    for (int i = 0; i < signature->slots; i++) {
+        if (!strcmp(signature->names[i], name))
+            return i;
+    }
+    return -1;
+}
+
+/* Moves the values of the attribute table at the top to their slots, and pops it. */
+static void take_named(lua_State *L, int first, const neap__lua_signature *signature)
+{
+    int table = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        if (lua_type(L, -2) != LUA_TSTRING) {
+            neap__lua_error(L, "%s: attributes by name and a value by %s in one table",
+                            signature->function, luaL_typename(L, -2));
+        }
+        const char *name = lua_tostring(L, -2);
+        int slot = slot_of(signature, name);
+        if (slot < 0)
+            neap__lua_error(L, "%s: unknown argument '%s'", signature->function, name);
+        if (!lua_isnil(L, first + slot)) {
+            neap__lua_error(L, "%s: argument '%s' is given twice", signature->function,
+                            name);
+        }
+        lua_replace(L, first + slot);
+    }
+    lua_pop(L, 1);
+}
+
+void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *signature)
+{
+    int last = lua_gettop(L);
+    while (last >= first && lua_isnil(L, last))
+        last--;
+    bool named = last >= first && lua_type(L, last) == LUA_TTABLE && neap__lua_named(L, last);
+    int given = last - first + 1 - (named ? 1 : 0);
+    if (given > signature->positional) {
+        /* The usual slip: neap:add(x, y). */
+        if (lua_topointer(L, first) == neap__lua_self(L)->module) {
+            neap__lua_error(L, "%s: call it with '.', not ':'", signature->function);
+        }
+        neap__lua_error(L, "%s: at most %d %s expected, got %d", signature->function,
+                        signature->positional,
+                        signature->positional == 1 ? "argument" : "arguments", given);
+    }
+    luaL_checkstack(L, signature->slots + 8, "too many arguments");
+    if (!named) {
+        lua_settop(L, first + signature->slots - 1);
+        return;
+    }
+    lua_settop(L, last);
+    for (int i = given; i < signature->slots; i++) {
+        lua_pushnil(L); /* the table rises above the slots that are still empty */
+        lua_insert(L, first + given);
+    }
+    take_named(L, first, signature);
+}
+
+/* ---- Readers ----------------------------------------------------------------------------- */
+
+static int expected(lua_State *L, int index, const char *function, const char *name,
+                    const char *what)
+{
+    return neap__lua_error(L, "%s: argument '%s': %s expected, got %s", function, name, what,
+                           neap__lua_type(L, index));
+}
+
+const char *neap__lua_string(lua_State *L, int index, const char *function, const char *name)
+{
+    if (lua_type(L, index) != LUA_TSTRING)
+        expected(L, index, function, name, "a string");
+    size_t length;
+    const char *text = lua_tolstring(L, index, &length);
+    if (strlen(text) != length)
+        neap__lua_error(L, "%s: argument '%s': a zero byte in a string", function, name);
+    return text;
+}
+
+neap_dtype neap__lua_dtype(lua_State *L, int index, const char *function, const char *name)
+{
+    const char *text = neap__lua_string(L, index, function, name);
+    neap_dtype dtype = neap_dtype_of(text);
+    if (!neap_dtype_size(dtype))
+        neap__lua_error(L, "%s: argument '%s': no dtype '%s'", function, name, text);
+    return dtype;
+}
+
+bool neap__lua_integer(lua_State *L, int index, int64_t *value, neap_error *err)
+{
+    if (lua_type(L, index) != LUA_TNUMBER) {
+        neap__lua_tell(err, NEAP_ETYPE, "an integer expected, got %s",
+                       neap__lua_type(L, index));
+        return false;
+    }
+    if (lua_isinteger(L, index)) {
+        *value = lua_tointeger(L, index);
+        return true;
+    }
+    double number = lua_tonumber(L, index);
+    if (number != floor(number) || fabs(number) > 0x1p53) {
+        neap__lua_tell(err, NEAP_ERANGE, "%.17g is not an integer%s", number,
+                       fabs(number) > 0x1p53 && !isinf(number) ? " that a float holds exactly"
+                                                               : "");
+        return false;
+    }
+    *value = (int64_t)number;
+    return true;
+}
+
+bool neap__lua_length(lua_State *L, int index, int64_t limit, int64_t *length,
+                      neap_error *err)
+{
+    lua_len(L, index);
+    if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 0) {
+        neap__lua_tell(err, NEAP_EARG, "__len gave %s, not a length",
+                       lua_isinteger(L, -1) ? "a negative number" : luaL_typename(L, -1));
+        lua_pop(L, 1);
+        return false;
+    }
+    *length = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    if (*length > limit) {
+        neap__lua_tell(err, NEAP_ELIMIT, "%lld elements, at most %lld expected",
+                       (long long)*length, (long long)limit);
+        return false;
+    }
+    return true;
+}
+
+#define LIST_LIMIT 65536
+
+const int64_t *neap__lua_integers(lua_State *L, int index, const char *function,
+                                  const char *name, int64_t *room, size_t capacity,
+                                  size_t *count)
+{
+    neap_error err;
+    int64_t length = 1;
+    bool sequence = lua_type(L, index) == LUA_TTABLE;
+    if (!sequence && lua_type(L, index) != LUA_TNUMBER)
+        expected(L, index, function, name, "an integer or a sequence of integers");
+    if (sequence && !neap__lua_length(L, index, LIST_LIMIT, &length, &err))
+        neap__lua_error(L, "%s: argument '%s': %s", function, name, err.message);
+    *count = (size_t)length;
+    if (*count > capacity)
+        room = lua_newuserdatauv(L, *count * sizeof *room, 0);
+    for (int64_t i = 0; i < length; i++) {
+        if (sequence)
+            lua_geti(L, index, i + 1);
+        else
+            lua_pushvalue(L, index);
+        if (!neap__lua_integer(L, -1, &room[i], &err)) {
+            if (!sequence)
+                neap__lua_error(L, "%s: argument '%s': %s", function, name, err.message);
+            neap__lua_error(L, "%s: argument '%s': at [%d]: %s", function, name, (int)i + 1,
+                            err.message);
+        }
+        lua_pop(L, 1);
+    }
+    return room;
+}
+
+int neap__lua_shape(lua_State *L, int index, const char *function, const char *name,
+                    int64_t dims[NEAP_MAX_RANK])
+{
+    neap_error err;
+    int64_t length = 0;
+    if (lua_type(L, index) == LUA_TTABLE &&
+        !neap__lua_length(L, index, INT64_MAX, &length, &err))
+        neap__lua_error(L, "%s: argument '%s': %s", function, name, err.message);
+    if (length > NEAP_MAX_RANK) {
+        neap__lua_error(L, "%s: argument '%s': rank %I is more than %d", function, name,
+                        (LUAI_UACINT)length, NEAP_MAX_RANK);
+    }
+    size_t rank;
+    neap__lua_integers(L, index, function, name, dims, NEAP_MAX_RANK, &rank);
+    return (int)rank;
+}

@@ -1,0 +1,204 @@
+/* help.c - what neap can tell of itself: neap.help, neap.ops, neap.config, neap.set_threads. */
+#include "lua/binding.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_public(const neap_op_info *info) { return !(info->flags & NEAP_OP_INTERNAL); }
+
+static const char *kind_name(const neap_attribute_info *row)
+{
+    switch (row->kind) {
+    case NEAP_KIND_INT:
+        return row->flags & NEAP_ATTRIBUTE_NODE ? "an integer or a node" : "an integer";
+    case NEAP_KIND_FLOAT:
+        return "a number";
+    case NEAP_KIND_BOOL:
+        return "true or false";
+    case NEAP_KIND_STRING:
+        return row->choices ? row->choices : "a string";
+    case NEAP_KIND_DTYPE:
+        return "a dtype";
+    case NEAP_KIND_INTS:
+        return row->flags & NEAP_ATTRIBUTE_NODE ? "integers or a node" : "integers";
+    case NEAP_KIND_TENSOR:
+        return "a value";
+    default:
+        return "a node";
+    }
+}
+
+/* "=0.5": a default as Lua would write it; nothing where there is none. */
+static void add_default(luaL_Buffer *b, const neap_attribute *value)
+{
+    char text[64];
+    switch (value->kind) {
+    case NEAP_KIND_INT:
+        snprintf(text, sizeof text, "=%lld", (long long)value->integer);
+        luaL_addstring(b, text);
+        break;
+    case NEAP_KIND_FLOAT:
+        snprintf(text, sizeof text, "=%g", value->number);
+        luaL_addstring(b, text);
+        break;
+    case NEAP_KIND_BOOL:
+        luaL_addstring(b, value->integer ? "=true" : "=false");
+        break;
+    case NEAP_KIND_STRING:
+        luaL_addstring(b, "=\"");
+        luaL_addstring(b, value->string);
+        luaL_addstring(b, "\"");
+        break;
+    case NEAP_KIND_DTYPE:
+        luaL_addstring(b, "=\"");
+        luaL_addstring(b, neap_dtype_name((neap_dtype)value->integer));
+        luaL_addstring(b, "\"");
+        break;
+    case NEAP_KIND_INTS:
+        luaL_addstring(b, "={");
+        for (size_t i = 0; i < value->count; i++) {
+            snprintf(text, sizeof text, i ? ", %lld" : "%lld", (long long)value->integers[i]);
+            luaL_addstring(b, text);
+        }
+        luaL_addstring(b, "}");
+        break;
+    default:
+        break;
+    }
+}
+
+/* "matmul(a, b; transpose_a=false, transpose_b=false)" */
+static void add_signature(luaL_Buffer *b, const neap_op_info *info)
+{
+    luaL_addstring(b, info->name);
+    luaL_addstring(b, "(");
+    for (const char *c = info->inputs; *c; c++) {
+        if (*c == ' ')
+            luaL_addchar(b, ',');
+        luaL_addchar(b, *c);
+    }
+    for (size_t i = 0; i < info->attribute_count; i++) {
+        const neap_attribute_info *row = &info->attributes[i];
+        bool optional = !(row->flags & NEAP_ATTRIBUTE_REQUIRED) &&
+                        row->fallback.kind == NEAP_KIND_NONE;
+        luaL_addstring(b, i ? ", " : *info->inputs ? "; " : "");
+        luaL_addstring(b, optional ? "[" : "");
+        luaL_addstring(b, row->name);
+        add_default(b, &row->fallback);
+        luaL_addstring(b, optional ? "]" : "");
+    }
+    luaL_addstring(b, ")");
+}
+
+static void add_operation(luaL_Buffer *b, const neap_op_info *info)
+{
+    add_signature(b, info);
+    luaL_addstring(b, "\n\n");
+    luaL_addstring(b, info->doc ? info->doc : "");
+    luaL_addstring(b, "\n");
+    for (size_t i = 0; i < info->attribute_count; i++) {
+        luaL_addstring(b, i ? "  " : "\n  ");
+        luaL_addstring(b, info->attributes[i].name);
+        luaL_addstring(b, ": ");
+        luaL_addstring(b, kind_name(&info->attributes[i]));
+        luaL_addstring(b, "\n");
+    }
+    if (info->results && *info->results && strchr(info->results, ' ')) {
+        luaL_addstring(b, "\nResults: ");
+        luaL_addstring(b, info->results);
+        luaL_addstring(b, "\n");
+    }
+    if (info->flags & NEAP_OP_GRADIENT)
+        luaL_addstring(b, "\nDifferentiable.\n");
+    else if (info->flags & NEAP_OP_ZERO)
+        luaL_addstring(b, "\nNo gradient passes through it.\n");
+    else if (info->flags & NEAP_OP_NO_GRADIENT)
+        luaL_addstring(b, "\nIt has no gradient: differentiating through it is an error.\n");
+}
+
+/* neap.help([op]): the name of an operation, or one of neap's functions that builds one. */
+static int help(lua_State *L)
+{
+    luaL_Buffer b;
+    const neap_op_info *info = NULL;
+    if (!lua_isnoneornil(L, 1)) {
+        const char *name = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
+        if (lua_tocfunction(L, 1) == neap__lua_build && lua_getupvalue(L, 1, 2))
+            name = ((const neap__lua_op *)lua_touserdata(L, -1))->info->name;
+        if (!name) {
+            return neap__lua_error(L, "help: the name of an operation expected, got %s",
+                                   neap__lua_type(L, 1));
+        }
+        info = neap_op_find(name);
+        if (!info || !is_public(info))
+            return neap__lua_error(L, "help: no operation '%s'", name);
+    }
+    luaL_buffinit(L, &b);
+    if (info) {
+        add_operation(&b, info);
+    } else {
+        for (size_t i = 0; i < neap_op_count(); i++) {
+            if (is_public(neap_op_at(i))) {
+                add_signature(&b, neap_op_at(i));
+                luaL_addstring(&b, "\n");
+            }
+        }
+    }
+    luaL_pushresult(&b);
+    return 1;
+}
+
+/* neap.ops(): the names, in the order of the reference. */
+static int ops(lua_State *L)
+{
+    lua_Integer count = 0;
+    lua_newtable(L);
+    for (size_t i = 0; i < neap_op_count(); i++) {
+        if (!is_public(neap_op_at(i)))
+            continue;
+        lua_pushstring(L, neap_op_at(i)->name);
+        lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
+static int config(lua_State *L)
+{
+    neap_config c;
+    neap_get_config(&c);
+    lua_createtable(L, 0, 6);
+    lua_pushstring(L, c.version);
+    lua_setfield(L, -2, "version");
+    lua_pushstring(L, c.isa);
+    lua_setfield(L, -2, "isa");
+    lua_pushstring(L, c.compiler);
+    lua_setfield(L, -2, "compiler");
+    lua_pushstring(L, c.blas);
+    lua_setfield(L, -2, "blas");
+    lua_pushinteger(L, c.threads);
+    lua_setfield(L, -2, "threads");
+    lua_pushinteger(L, c.processors);
+    lua_setfield(L, -2, "processors");
+    return 1;
+}
+
+static int set_threads(lua_State *L)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    int64_t threads;
+    if (!neap__lua_integer(L, 1, &threads, &err))
+        return neap__lua_error(L, "set_threads: %s", err.message);
+    if (threads < INT32_MIN || threads > INT32_MAX)
+        return neap__lua_error(L, "set_threads: %I is out of range", (LUAI_UACINT)threads);
+    if (neap_set_threads((int)threads, &err) != NEAP_OK)
+        return neap__lua_error(L, "set_threads: %s", err.message);
+    return 0;
+}
+
+static const luaL_Reg functions[] = {{"help", help},
+                                     {"ops", ops},
+                                     {"config", config},
+                                     {"set_threads", set_threads},
+                                     {NULL, NULL}};
+
+void neap__lua_open_help(lua_State *L) { neap__lua_register(L, functions); }

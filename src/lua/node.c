@@ -1,0 +1,285 @@
+/* node.c - nodes as Lua values: fields, then methods, then operators. */
+#include "lua/binding.h"
+
+#include <string.h>
+
+/* What a node takes outside Lua: an estimate. */
+#define NODE_WEIGHT 256
+
+void neap__lua_pushnode(lua_State *L, int owner, neap_node *n)
+{
+    neap__lua_graph *graph = lua_touserdata(L, owner);
+    lua_getiuservalue(L, owner, 1);
+    if (lua_rawgetp(L, -1, n) != LUA_TNIL) {
+        lua_remove(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    neap__lua_node *box = neap__lua_box(L, sizeof *box, 1, BOX_NODE);
+    box->node = n;
+    lua_pushvalue(L, owner);
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, -3, n);
+    lua_remove(L, -2);
+    neap__lua_weigh(neap__lua_self(L), &graph->weight, NODE_WEIGHT);
+}
+
+static neap_node *self(lua_State *L)
+{
+    neap_node *n = neap__lua_tonode(L, neap__lua_self(L), 1);
+    if (!n)
+        neap__lua_error(L, "a node expected, got %s", neap__lua_type(L, 1));
+    return n;
+}
+
+/* ---- Fields -------------------------------------------------------------------------------- */
+
+enum {
+    FIELD_NAME = 1,
+    FIELD_OP,
+    FIELD_DTYPE,
+    FIELD_SHAPE,
+    FIELD_RANK,
+    FIELD_SIZE,
+    FIELD_INPUTS,
+    FIELD_CONSUMERS,
+    FIELD_GRAPH,
+    FIELD_ATTRIBUTES
+};
+
+static const struct {
+    const char *name;
+    int field;
+} fields[] = {{"name", FIELD_NAME},         {"op", FIELD_OP},
+              {"dtype", FIELD_DTYPE},       {"shape", FIELD_SHAPE},
+              {"rank", FIELD_RANK},         {"size", FIELD_SIZE},
+              {"inputs", FIELD_INPUTS},     {"consumers", FIELD_CONSUMERS},
+              {"graph", FIELD_GRAPH},       {"attributes", FIELD_ATTRIBUTES}};
+
+/* The number of elements, nil where a dimension is unknown. */
+static void push_size(lua_State *L, const neap_node *n)
+{
+    const int64_t *dims = neap_node_dims(n);
+    int rank = neap_node_rank(n);
+    bool known = rank >= 0, empty = false;
+    lua_Integer size = 1;
+    for (int i = 0; i < rank; i++) {
+        known = known && dims[i] >= 0;
+        empty = empty || dims[i] == 0;
+    }
+    for (int i = 0; known && !empty && i < rank; i++)
+        size *= dims[i];
+    if (known && neap_node_dtype(n) != NEAP_DTYPE_NONE)
+        lua_pushinteger(L, empty ? 0 : size);
+    else
+        lua_pushnil(L);
+}
+
+/* Pushes a sequence of the neighbours of the node at index 1. */
+static void push_nodes(lua_State *L, const neap_node *n, size_t count,
+                       neap_node *(*at)(const neap_node *, size_t))
+{
+    lua_getiuservalue(L, 1, 1);
+    int owner = lua_gettop(L);
+    lua_createtable(L, count < 1 << 24 ? (int)count : 0, 0);
+    for (size_t i = 0; i < count; i++) {
+        neap__lua_pushnode(L, owner, at(n, i));
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+static void push_attribute(lua_State *L, int owner, const neap_attribute *a)
+{
+    switch (a->kind) {
+    case NEAP_KIND_NONE:
+        lua_pushnil(L);
+        break;
+    case NEAP_KIND_INT:
+        lua_pushinteger(L, a->integer);
+        break;
+    case NEAP_KIND_FLOAT:
+        lua_pushnumber(L, a->number);
+        break;
+    case NEAP_KIND_BOOL:
+        lua_pushboolean(L, a->integer != 0);
+        break;
+    case NEAP_KIND_STRING:
+        lua_pushstring(L, a->string);
+        break;
+    case NEAP_KIND_DTYPE:
+        lua_pushstring(L, neap_dtype_name((neap_dtype)a->integer));
+        break;
+    case NEAP_KIND_INTS:
+        lua_createtable(L, (int)a->count, 0);
+        for (size_t i = 0; i < a->count; i++) {
+            lua_pushinteger(L, a->integers[i]);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        break;
+    case NEAP_KIND_TENSOR: {
+        neap__lua_tensor *box = neap__lua_newtensor(L);
+        neap__lua_fill(neap__lua_self(L), box, neap_tensor_retain(a->tensor));
+        break;
+    }
+    case NEAP_KIND_NODE:
+        neap__lua_pushnode(L, owner, a->node);
+        break;
+    }
+}
+
+static void push_attributes(lua_State *L, const neap_node *n)
+{
+    const neap_op_info *info = neap_op_find(neap_node_op(n));
+    neap_error err = NEAP_ERROR_INIT;
+    neap_attribute value;
+    lua_getiuservalue(L, 1, 1);
+    int owner = lua_gettop(L);
+    lua_newtable(L);
+    for (size_t i = 0; info && i < info->attribute_count; i++) {
+        if (neap_node_attribute(n, i, &value, &err) != NEAP_OK)
+            neap__lua_raise(L, &err);
+        push_attribute(L, owner, &value);
+        lua_setfield(L, -2, info->attributes[i].name);
+    }
+}
+
+static void push_field(lua_State *L, const neap_node *n, lua_Integer field)
+{
+    switch (field) {
+    case FIELD_NAME:
+        lua_pushstring(L, neap_node_name(n));
+        break;
+    case FIELD_OP:
+        lua_pushstring(L, neap_node_op(n));
+        break;
+    case FIELD_DTYPE:
+        if (neap_node_dtype(n) == NEAP_DTYPE_NONE)
+            lua_pushnil(L);
+        else
+            lua_pushstring(L, neap_dtype_name(neap_node_dtype(n)));
+        break;
+    case FIELD_SHAPE:
+        if (neap_node_rank(n) < 0)
+            lua_pushnil(L);
+        else
+            neap__lua_pushdims(L, neap_node_rank(n), neap_node_dims(n));
+        break;
+    case FIELD_RANK:
+        if (neap_node_rank(n) < 0)
+            lua_pushnil(L);
+        else
+            lua_pushinteger(L, neap_node_rank(n));
+        break;
+    case FIELD_SIZE:
+        push_size(L, n);
+        break;
+    case FIELD_INPUTS:
+        push_nodes(L, n, neap_node_input_count(n), neap_node_input);
+        break;
+    case FIELD_CONSUMERS:
+        push_nodes(L, n, neap_node_consumer_count(n), neap_node_consumer);
+        break;
+    case FIELD_GRAPH:
+        lua_getiuservalue(L, 1, 1);
+        break;
+    case FIELD_ATTRIBUTES:
+        push_attributes(L, n);
+        break;
+    }
+}
+
+/* Upvalue 2: names of fields to numbers, names of methods to functions. */
+static int node_index(lua_State *L)
+{
+    neap_node *n = self(L);
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    switch (lua_rawget(L, lua_upvalueindex(2))) {
+    case LUA_TFUNCTION:
+        return 1;
+    case LUA_TNUMBER:
+        push_field(L, n, lua_tointeger(L, -1));
+        return 1;
+    }
+    if (lua_type(L, 2) == LUA_TSTRING)
+        return neap__lua_error(L, "no field '%s' in node", lua_tostring(L, 2));
+    return 0;
+}
+
+static int node_newindex(lua_State *L)
+{
+    return neap__lua_error(L, "a node never changes");
+}
+
+static int node_tostring(lua_State *L)
+{
+    const neap_node *n = self(L);
+    char shape[SHAPE_SIZE];
+    if (neap_node_dtype(n) == NEAP_DTYPE_NONE) {
+        lua_pushfstring(L, "%s \"%s\"", neap_node_op(n), neap_node_name(n));
+        return 1;
+    }
+    lua_pushfstring(L, "%s \"%s\": %s %s", neap_node_op(n), neap_node_name(n),
+                    neap_dtype_name(neap_node_dtype(n)),
+                    neap__lua_shapetext(shape, neap_node_rank(n), neap_node_dims(n)));
+    return 1;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------- */
+
+static const luaL_Reg metamethods[] = {
+    {"__newindex", node_newindex}, {"__tostring", node_tostring}, {NULL, NULL}};
+
+static const struct {
+    const char *metamethod, *op;
+} operators[] = {{"__add", "add"},           {"__sub", "subtract"}, {"__mul", "multiply"},
+                 {"__div", "divide"},        {"__pow", "pow"},      {"__mod", "mod"},
+                 {"__idiv", "floor_divide"}, {"__unm", "negative"}};
+
+/* Lua gives unary operators their operand twice. Upvalue 2: the operation. */
+static int operator_unary(lua_State *L)
+{
+    lua_settop(L, 1);
+    return neap__lua_build(L);
+}
+
+/* The operations are already in the module's table, as functions with their neap__lua_op as
+ * upvalue 2: those whose first input is one node are methods too. */
+void neap__lua_open_node(lua_State *L)
+{
+    int module = lua_gettop(L);
+    neap__lua_metatable(L, BOX_NODE, "node", metamethods);
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        if (lua_getfield(L, module, operators[i].op) != LUA_TFUNCTION) {
+            lua_pop(L, 1);
+            continue;
+        }
+        if (!strcmp(operators[i].metamethod, "__unm")) {
+            lua_pushvalue(L, lua_upvalueindex(1));
+            lua_getupvalue(L, -2, 2);
+            lua_pushcclosure(L, operator_unary, 2);
+            lua_remove(L, -2);
+        }
+        lua_setfield(L, -2, operators[i].metamethod);
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_newtable(L);
+    for (size_t i = 0; i < neap_op_count(); i++) {
+        const neap_op_info *info = neap_op_at(i);
+        const char *end = strchr(info->inputs, ' ');
+        size_t length = end ? (size_t)(end - info->inputs) : strlen(info->inputs);
+        bool one = length && info->inputs[length - 1] != '.' && info->inputs[0] != '[';
+        if (!one || (info->flags & (NEAP_OP_INTERNAL | NEAP_OP_SPECIAL)))
+            continue;
+        lua_getfield(L, module, info->name);
+        lua_setfield(L, -2, info->name);
+    }
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        lua_pushinteger(L, fields[i].field);
+        lua_setfield(L, -2, fields[i].name);
+    }
+    lua_pushcclosure(L, node_index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,369 @@
+/* ops.c - the functions neap.OP, made by a loop over the registry.
+ *
+ * A call arranges its arguments in slots: inputs, attributes in schema order, the name. Nodes among
+ * them settle the graph; then plain values become constants of the dtype that stands beside them;
+ * then attributes are read by the kind that the schema says. */
+#include "lua/binding.h"
+
+#include <string.h>
+
+#define MAX_ATTRIBUTES 32
+#define MAX_INTEGERS 32
+
+/* One call under way. */
+typedef struct call {
+    lua_State *L;
+    const neap__lua *s;
+    const neap__lua_op *op;
+    neap__lua_home home;
+    neap_node **inputs; /* `few`, or a userdata on the stack */
+    size_t count;       /* of inputs; NULL where a plain value is still to become a constant */
+    size_t fixed;       /* those before the sequence */
+    neap_node *few[8];
+    neap_attribute attributes[MAX_ATTRIBUTES];
+    size_t attribute_count;
+    int64_t integers[MAX_INTEGERS]; /* for attributes that are short sequences */
+    size_t integers_used;
+} call;
+
+static const char *function_name(const call *c) { return c->op->info->name; }
+
+/* ---- Inputs ------------------------------------------------------------------------------ */
+
+static int count_error(const call *c, int given)
+{
+    const neap__lua_op *op = c->op;
+    return neap__lua_error(c->L, "%s: %d %s expected, got %d", function_name(c), op->required,
+                           op->required == 1 ? "input" : "inputs", given);
+}
+
+/* The node at an index, NULL for a plain value. */
+static neap_node *input_node(call *c, int index)
+{
+    neap_node *n = neap__lua_tonode(c->L, c->s, index);
+    if (n)
+        neap__lua_join(c->L, &c->home, function_name(c), index, n);
+    return n;
+}
+
+static void gather_fixed(call *c)
+{
+    const neap__lua_op *op = c->op;
+    int fixed = op->inputs - (op->sequence ? 1 : 0), given = 0;
+    for (int i = 0; i < fixed; i++) {
+        if (lua_isnil(c->L, i + 1))
+            continue;
+        c->inputs[i] = input_node(c, i + 1);
+        given = i + 1;
+    }
+    for (int i = 0; i < fixed; i++) {
+        if (lua_isnil(c->L, i + 1) && (i < op->required || i < given))
+            count_error(c, i);
+    }
+    c->fixed = (size_t)given;
+    c->count = c->fixed;
+}
+
+/* The elements of the sequence in slot `index` follow the fixed inputs. */
+static void gather_sequence(call *c, int index)
+{
+    lua_State *L = c->L;
+    const char *name = c->op->signature.names[index - 1];
+    neap_error err;
+    int64_t length;
+    if (lua_type(L, index) != LUA_TTABLE) {
+        if (lua_isnil(L, index))
+            count_error(c, 0);
+        neap__lua_error(L, "%s: input '%s': a sequence of nodes expected, got %s",
+                        function_name(c), name, neap__lua_type(L, index));
+    }
+    if (!neap__lua_length(L, index, INT64_MAX, &length, &err))
+        neap__lua_error(L, "%s: input '%s': %s", function_name(c), name, err.message);
+    size_t capacity = sizeof c->few / sizeof *c->few;
+    lua_pushnil(L); /* for the userdata, should it be needed */
+    int buffer = lua_gettop(L);
+    for (int64_t i = 0; i < length; i++) {
+        if (c->count == capacity) {
+            neap_node **larger = lua_newuserdatauv(L, 2 * capacity * sizeof *larger, 0);
+            memcpy(larger, c->inputs, capacity * sizeof *larger);
+            lua_replace(L, buffer);
+            c->inputs = larger;
+            capacity *= 2;
+        }
+        if (lua_geti(L, index, i + 1) == LUA_TNIL) {
+            neap__lua_error(L, "%s: input '%s': [%I] is nil: a hole in a sequence of %I",
+                            function_name(c), name, (LUAI_UACINT)i + 1, (LUAI_UACINT)length);
+        }
+        c->inputs[c->count] = input_node(c, lua_gettop(L));
+        c->count++;
+        lua_pop(L, 1);
+    }
+}
+
+/* The plain value at an index becomes input i. */
+static void make_constant(call *c, int index, size_t i)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    const neap__lua_op *op = c->op;
+    neap_dtype dtype = neap_op_literal_dtype(function_name(c), c->inputs, c->count, i);
+    neap_tensor *t = neap__lua_read(c->L, index, dtype, NULL, &err);
+    if (!t) {
+        int slot = (int)i < op->inputs ? (int)i : op->inputs - 1;
+        if (lua_topointer(c->L, index) == c->s->module)
+            neap__lua_error(c->L, "%s: call it with '.', not ':'", function_name(c));
+        neap__lua_error(c->L, "%s: input '%s': %s", function_name(c),
+                        op->signature.names[slot], err.message);
+    }
+    neap__lua_source(c->L, c->home.graph);
+    c->inputs[i] = neap_constant(c->home.graph, t, &err);
+    neap__lua_unsource(c->home.graph);
+    neap_tensor_release(t);
+    if (!c->inputs[i])
+        neap__lua_raise(c->L, &err);
+}
+
+static void make_constants(call *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->inputs[i])
+            continue;
+        if (i < c->fixed) {
+            make_constant(c, (int)i + 1, i);
+        } else {
+            lua_geti(c->L, (int)c->op->inputs, (lua_Integer)(i - c->fixed + 1));
+            make_constant(c, lua_gettop(c->L), i);
+            lua_pop(c->L, 1);
+        }
+    }
+}
+
+/* ---- Attributes --------------------------------------------------------------------------- */
+
+static int expected(const call *c, int index, const char *name, const char *what)
+{
+    return neap__lua_error(c->L, "%s: attribute '%s': %s expected, got %s", function_name(c),
+                           name, what, neap__lua_type(c->L, index));
+}
+
+static neap_attribute read_integers(call *c, int index, const neap_attribute_info *row)
+{
+    size_t count;
+    if (lua_type(c->L, index) != LUA_TTABLE && lua_type(c->L, index) != LUA_TNUMBER) {
+        expected(c, index, row->name,
+                 row->flags & NEAP_ATTRIBUTE_NODE
+                     ? "an integer, a sequence of integers or a node"
+                     : "an integer or a sequence of integers");
+    }
+    const int64_t *values = neap__lua_integers(
+        c->L, index, function_name(c), row->name, c->integers + c->integers_used,
+        MAX_INTEGERS - c->integers_used, &count);
+    if (values == c->integers + c->integers_used)
+        c->integers_used += count;
+    if (lua_type(c->L, index) == LUA_TNUMBER)
+        return neap_attribute_int(row->name, values[0]);
+    return neap_attribute_ints(row->name, values, count);
+}
+
+static neap_attribute read_tensor(call *c, int index, const neap_attribute_info *row)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    neap__lua_tensor *box = neap__lua_newtensor(c->L);
+    neap_tensor *t = neap__lua_read(c->L, index, NEAP_DTYPE_NONE, NULL, &err);
+    if (!t) {
+        neap__lua_error(c->L, "%s: attribute '%s': %s", function_name(c), row->name,
+                        err.message);
+    }
+    neap__lua_fill(neap__lua_self(c->L), box, t);
+    return neap_attribute_tensor(row->name, t);
+}
+
+static neap_attribute read_attribute(call *c, int index, const neap_attribute_info *row)
+{
+    lua_State *L = c->L;
+    neap_error err;
+    int64_t integer;
+    neap_node *n = neap__lua_tonode(L, c->s, index);
+    if (n && (row->flags & NEAP_ATTRIBUTE_NODE)) {
+        neap__lua_join(L, &c->home, function_name(c), index, n);
+        return neap_attribute_node(row->name, n);
+    }
+    switch (row->kind) {
+    case NEAP_KIND_INT:
+        if (lua_type(L, index) != LUA_TNUMBER)
+            expected(c, index, row->name, "an integer");
+        if (!neap__lua_integer(L, index, &integer, &err)) {
+            neap__lua_error(L, "%s: attribute '%s': %s", function_name(c), row->name,
+                            err.message);
+        }
+        return neap_attribute_int(row->name, integer);
+    case NEAP_KIND_FLOAT:
+        if (lua_type(L, index) != LUA_TNUMBER)
+            expected(c, index, row->name, "a number");
+        return neap_attribute_float(row->name, lua_tonumber(L, index));
+    case NEAP_KIND_BOOL:
+        if (!lua_isboolean(L, index))
+            expected(c, index, row->name, "a boolean");
+        return neap_attribute_bool(row->name, lua_toboolean(L, index));
+    case NEAP_KIND_STRING:
+        if (lua_type(L, index) != LUA_TSTRING)
+            expected(c, index, row->name, "a string");
+        return neap_attribute_string(
+            row->name, neap__lua_string(L, index, function_name(c), row->name));
+    case NEAP_KIND_DTYPE:
+        if (lua_type(L, index) != LUA_TSTRING)
+            expected(c, index, row->name, "the name of a dtype");
+        return neap_attribute_dtype(row->name,
+                                    neap__lua_dtype(L, index, function_name(c), row->name));
+    case NEAP_KIND_INTS:
+        return read_integers(c, index, row);
+    case NEAP_KIND_TENSOR:
+        return read_tensor(c, index, row);
+    default:
+        expected(c, index, row->name, "a node");
+        return neap_attribute_none(row->name);
+    }
+}
+
+static void gather_attributes(call *c)
+{
+    const neap_op_info *info = c->op->info;
+    for (size_t i = 0; i < info->attribute_count; i++) {
+        int index = c->op->inputs + (int)i + 1;
+        if (!lua_isnil(c->L, index))
+            c->attributes[c->attribute_count++] =
+                read_attribute(c, index, &info->attributes[i]);
+    }
+}
+
+/* ---- The call ------------------------------------------------------------------------------ */
+
+int neap__lua_build(lua_State *L)
+{
+    const neap__lua_op *op = lua_touserdata(L, lua_upvalueindex(2));
+    int slots = op->signature.slots;
+    neap_error err = NEAP_ERROR_INIT;
+    neap_node *outputs[MAX_RESULTS];
+    neap__lua *s = neap__lua_self(L);
+    call c;
+    neap__lua_collect(L, s);
+    neap__lua_arguments(L, 1, &op->signature);
+    lua_pushnil(L);
+    c.L = L;
+    c.s = s;
+    c.op = op;
+    c.home.graph = NULL;
+    c.home.anchor = slots + 1;
+    c.inputs = c.few;
+    c.attribute_count = 0;
+    c.integers_used = 0;
+    gather_fixed(&c);
+    if (op->sequence)
+        gather_sequence(&c, op->inputs);
+    gather_attributes(&c);
+    const char *name =
+        lua_isnil(L, slots) ? NULL : neap__lua_string(L, slots, op->info->name, "name");
+    neap__lua_settle(L, &c.home);
+    neap__lua_prepare_host(L, c.home.anchor);
+    make_constants(&c);
+    s->pending = false;
+    neap__lua_source(L, c.home.graph);
+    neap_node *n = neap_build(c.home.graph, op->info->name, c.inputs, c.count, c.attributes,
+                              c.attribute_count, name, outputs, MAX_RESULTS, &err);
+    neap__lua_unsource(c.home.graph);
+    if (!n)
+        return neap__lua_raise_run(L, &err);
+    if (op->results < 2) {
+        neap__lua_pushnode(L, c.home.anchor, n);
+        return 1;
+    }
+    luaL_checkstack(L, op->results + 4, NULL);
+    for (int i = 0; i < op->results; i++)
+        neap__lua_pushnode(L, c.home.anchor, outputs[i]);
+    return op->results;
+}
+
+/* ---- Opening -------------------------------------------------------------------------------- */
+
+int neap__lua_words(const char *text)
+{
+    int count = 0;
+    if (text)
+        text += strspn(text, " ");
+    for (; text && *text; count++) {
+        text += strcspn(text, " ");
+        text += strspn(text, " ");
+    }
+    return count;
+}
+
+static bool is_function(const neap_op_info *info)
+{
+    return !(info->flags & (NEAP_OP_INTERNAL | NEAP_OP_SPECIAL));
+}
+
+/* Bytes for the records of all operations, their arrays of names and the names of inputs. */
+static size_t measure(size_t *records, size_t *names)
+{
+    size_t characters = 0;
+    *records = *names = 0;
+    for (size_t i = 0; i < neap_op_count(); i++) {
+        const neap_op_info *info = neap_op_at(i);
+        if (!is_function(info))
+            continue;
+        ++*records;
+        *names += (size_t)neap__lua_words(info->inputs) + info->attribute_count + 1;
+        characters += strlen(info->inputs) + 1;
+    }
+    return *records * sizeof(neap__lua_op) + *names * sizeof(char *) + characters;
+}
+
+void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char ***names,
+                        char **text)
+{
+    const char *from = info->inputs + strspn(info->inputs, " ");
+    op->info = info;
+    op->inputs = op->required = 0;
+    op->sequence = false;
+    op->signature.function = info->name;
+    op->signature.names = *names;
+    while (*from) {
+        bool optional = *from == '[';
+        from += optional;
+        size_t length = strcspn(from, " ].");
+        memcpy(*text, from, length);
+        (*text)[length] = 0;
+        *(*names)++ = *text;
+        *text += length + 1;
+        op->inputs++;
+        op->required += !optional;
+        op->sequence = from[length] == '.';
+        from += strcspn(from, " ");
+        from += strspn(from, " ");
+    }
+    for (size_t i = 0; i < info->attribute_count; i++)
+        *(*names)++ = info->attributes[i].name;
+    *(*names)++ = "name";
+    op->signature.slots = op->inputs + (int)info->attribute_count + 1;
+    op->signature.positional = op->signature.slots - 1;
+    op->results = neap__lua_words(info->results);
+}
+
+void neap__lua_open_ops(lua_State *L)
+{
+    size_t records, name_count;
+    size_t bytes = measure(&records, &name_count);
+    neap__lua_op *op = lua_newuserdatauv(L, bytes, 0);
+    const char **names = (const char **)(op + records);
+    char *text = (char *)(names + name_count);
+    neap__lua_set(L, STATE_OPERATIONS);
+    for (size_t i = 0; i < neap_op_count(); i++) {
+        const neap_op_info *info = neap_op_at(i);
+        if (!is_function(info))
+            continue;
+        neap__lua_describe(op, info, &names, &text);
+        lua_pushvalue(L, lua_upvalueindex(1));
+        lua_pushlightuserdata(L, op++);
+        lua_pushcclosure(L, neap__lua_build, 2);
+        lua_setfield(L, -2, info->name);
+    }
+}

@@ -1,0 +1,803 @@
+/* neap.h - a deep-learning runtime that fits inside another program.
+ *
+ * A graph holds nodes. A node is an operation with inputs and attributes; placeholders,
+ * variables and constants are operations without inputs. A session holds the variables'
+ * values, compiles what is fetched into a plan, and runs it in the caller's process.
+ *
+ * Conventions of this header
+ *
+ *   Errors     neap_error is the caller's and may be NULL. Builders (functions that return a
+ *              pointer) never clear it, and return NULL when it already holds an error or when
+ *              an argument is NULL: calls nest, and the first error is the one told. Functions
+ *              that return a status reset it on entry unless an argument is NULL.
+ *   Ownership  Nodes belong to their graph. Graphs, tensors and sessions are counted: what a
+ *              function with `new`, `copy`, `wrap`, `retain` or `out` hands over is the
+ *              caller's to release. Every _release and _free takes NULL.
+ *   Lists      A pointer and a count, in this order. Only what creates a shape takes rank
+ *              and dims, in that order.
+ *   Counting   Axes and indices count from 0; a negative axis counts from the end; an unknown
+ *              dimension is -1, an unknown rank is rank -1. A rank is at most NEAP_MAX_RANK.
+ *   Threads    A graph is built by one thread at a time, and may grow after a session is made.
+ *              A session may be run by many threads at once. A tensor never changes once
+ *              made, and may be read, retained and released by any thread.
+ *   Process    Process-wide are three things: the default allocator, the thread pool (made at
+ *              the first parallel run, gone with the last session), and OpenBLAS's settings,
+ *              which neap leaves as the host has them.
+ *
+ * Every function may be called from C and from C++. */
+#ifndef NEAP_H
+#define NEAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#include <atomic>
+typedef std::atomic_int neap_flag;
+extern "C" {
+#else
+#include <stdatomic.h>
+typedef atomic_int neap_flag;
+#endif
+
+#define NEAP_VERSION_MAJOR 0
+#define NEAP_VERSION_MINOR 1
+#define NEAP_VERSION_PATCH 0
+#define NEAP_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define NEAP_API __attribute__((visibility("default")))
+#else
+#define NEAP_API
+#endif
+
+#define NEAP_MAX_RANK 8
+
+/* ---- Errors ------------------------------------------------------------------------ */
+
+typedef enum neap_status {
+    NEAP_OK = 0,
+    NEAP_EARG,    /* a missing, superfluous or contradictory argument */
+    NEAP_ETYPE,   /* a value of another kind than the place takes */
+    NEAP_ESHAPE,  /* shapes that do not agree */
+    NEAP_EDTYPE,  /* dtypes that do not agree, or that an operation does not take */
+    NEAP_ERANGE,  /* an axis, index, size or number outside its range */
+    NEAP_ELIMIT,  /* a limit of neap or of the session reached */
+    NEAP_ENOMEM,  /* the allocator has no memory */
+    NEAP_ESTATE,  /* an object that is closed, of another graph or of another copy of neap */
+    NEAP_EIO,     /* the outside world: files */
+    NEAP_EFORMAT, /* data that is not what it should be */
+    NEAP_EUNSUP,  /* not supported: a gradient that does not exist, an unknown operation */
+    NEAP_ECANCEL, /* cancelled, or past its deadline */
+    NEAP_ENUM,    /* a numeric failure: a singular matrix, a NaN where it is checked for */
+    NEAP_EBUSY    /* in use: a run inside a run of the same session */
+} neap_status;
+
+#define NEAP_MESSAGE_SIZE 512
+
+typedef struct neap_error {
+    int code; /* a neap_status */
+    char message[NEAP_MESSAGE_SIZE];
+} neap_error;
+
+#define NEAP_ERROR_INIT                                                                  \
+    {                                                                                    \
+        0, { 0 }                                                                         \
+    }
+
+/* The name of a status without its prefix, as in "ESHAPE"; never NULL. */
+NEAP_API const char *neap_status_name(int status);
+
+/* ---- Data types -------------------------------------------------------------------- */
+
+typedef enum neap_dtype {
+    NEAP_DTYPE_NONE = 0, /* a node without a value; "absent" where a dtype is optional */
+    NEAP_FLOAT32 = 1,
+    NEAP_FLOAT64 = 2,
+    NEAP_FLOAT16 = 3,
+    NEAP_BFLOAT16 = 4,
+    NEAP_INT8 = 5,
+    NEAP_INT16 = 6,
+    NEAP_INT32 = 7,
+    NEAP_INT64 = 8,
+    NEAP_UINT8 = 9,
+    NEAP_BOOL = 10, /* one byte, 0 or 1 */
+    NEAP_UINT16 = 11, /* 11 to 13 are reserved */
+    NEAP_UINT32 = 12,
+    NEAP_UINT64 = 13
+} neap_dtype;
+
+/* "float32" and so on; "none" for what is not a dtype. Never NULL. */
+NEAP_API const char *neap_dtype_name(neap_dtype dtype);
+/* The dtype of that name, NEAP_DTYPE_NONE if there is none (or name is NULL). */
+NEAP_API neap_dtype neap_dtype_of(const char *name);
+/* Bytes of one element; 0 for NEAP_DTYPE_NONE and the reserved ones. */
+NEAP_API size_t neap_dtype_size(neap_dtype dtype);
+
+/* ---- Memory ------------------------------------------------------------------------ */
+
+typedef enum neap_memory_kind {
+    NEAP_MEMORY_NODE,  /* graphs and their nodes */
+    NEAP_MEMORY_SMALL, /* sessions, plans, keys */
+    NEAP_MEMORY_BLOCK, /* the space that a run computes in */
+    NEAP_MEMORY_RESULT /* tensors */
+} neap_memory_kind;
+
+/* The host's memory. `allocate` returns NULL when there is none; `size` is never 0 and
+ * `alignment` a power of two of at most 64. `free` gets the size that was asked for. Both are
+ * called from any thread that calls neap, never from neap's own workers. */
+typedef struct neap_allocator {
+    void *(*allocate)(void *user, size_t size, size_t alignment, neap_memory_kind kind);
+    void (*free)(void *user, void *pointer, size_t size);
+    void *user;
+} neap_allocator;
+
+/* Replaces the default allocator (the C library's) for the whole process. Only before the
+ * first object is made: NEAP_ESTATE after that. Not thread-safe. NULL restores the C
+ * library's. */
+NEAP_API int neap_set_allocator(const neap_allocator *allocator, neap_error *err);
+
+typedef struct neap_memory {
+    size_t current; /* bytes now held */
+    size_t peak;    /* the most bytes ever held */
+    size_t limit;   /* 0: none */
+} neap_memory;
+
+/* ---- Tensors ----------------------------------------------------------------------- */
+
+typedef struct neap_tensor neap_tensor;
+
+/* A new tensor with a copy of `data` (row-major; NULL: all zero bytes). */
+NEAP_API neap_tensor *neap_tensor_copy(neap_dtype dtype, int rank, const int64_t *dims,
+                                       const void *data, neap_error *err);
+/* A tensor over the host's memory, without a copy: `data` must stay valid and unchanged until
+ * `release(user, data)` is called (once, by the thread that drops the last reference; may be
+ * NULL). Any alignment will do that the element type has; 64 bytes is fastest. On failure
+ * `release` is not called. */
+NEAP_API neap_tensor *neap_tensor_wrap(neap_dtype dtype, int rank, const int64_t *dims,
+                                       void *data, void (*release)(void *user, void *data),
+                                       void *user, neap_error *err);
+/* The same elements under another shape of the same size; shares the memory. One dimension
+ * may be -1. */
+NEAP_API neap_tensor *neap_tensor_reshape(neap_tensor *t, int rank, const int64_t *dims,
+                                          neap_error *err);
+NEAP_API neap_tensor *neap_tensor_retain(neap_tensor *t);
+NEAP_API void neap_tensor_release(neap_tensor *t);
+
+NEAP_API neap_dtype neap_tensor_dtype(const neap_tensor *t);
+NEAP_API int neap_tensor_rank(const neap_tensor *t);
+NEAP_API const int64_t *neap_tensor_dims(const neap_tensor *t);
+NEAP_API int64_t neap_tensor_size(const neap_tensor *t);  /* elements */
+NEAP_API size_t neap_tensor_bytes(const neap_tensor *t);  /* of data */
+NEAP_API const void *neap_tensor_data(const neap_tensor *t);
+/* The elements for writing, only while the caller holds the one reference to memory that neap
+ * allocated: else NULL. For filling a tensor that neap_tensor_copy made. */
+NEAP_API void *neap_tensor_edit(neap_tensor *t);
+/* Element `index` of an array of `dtype`, as a number (64-bit integers above 2^53 lose bits) or as
+ * an integer (integers and booleans, exactly). */
+NEAP_API double neap_element_number(neap_dtype dtype, const void *data, int64_t index);
+NEAP_API int64_t neap_element_integer(neap_dtype dtype, const void *data, int64_t index);
+/* Stores an element and returns 1; 0, and nothing stored, if the dtype cannot hold it: 0.5 or 2^63
+ * for int64, 300 for uint8, 1e300 for float32. Floats round to nearest. */
+NEAP_API int neap_element_store_number(neap_dtype dtype, void *data, int64_t index,
+                                       double value);
+NEAP_API int neap_element_store_integer(neap_dtype dtype, void *data, int64_t index,
+                                        int64_t value);
+/* As NumPy prints, summarised over 1,000 elements; always ends in NUL. Returns the length
+ * that the whole text has (as snprintf does); `text` may be NULL when size is 0. */
+NEAP_API size_t neap_tensor_text(const neap_tensor *t, char *text, size_t size);
+
+/* ---- Graphs and nodes -------------------------------------------------------------- */
+
+typedef struct neap_graph neap_graph;
+typedef struct neap_node neap_node;
+
+NEAP_API neap_graph *neap_graph_new(neap_error *err);
+NEAP_API neap_graph *neap_graph_retain(neap_graph *g);
+/* Drops the caller's reference; nodes go when the last session on the graph has gone too. */
+NEAP_API void neap_graph_free(neap_graph *g);
+
+/* The nodes in order of creation (bodies of control flow and `hidden` slots are not listed). */
+typedef enum neap_node_list { NEAP_OPERATIONS, NEAP_PLACEHOLDERS, NEAP_VARIABLES } neap_node_list;
+NEAP_API size_t neap_graph_count(const neap_graph *g, neap_node_list list);
+/* NULL if index is not below the count. */
+NEAP_API neap_node *neap_graph_at(const neap_graph *g, neap_node_list list, size_t index);
+/* NULL if there is none of that name. */
+NEAP_API neap_node *neap_graph_node(const neap_graph *g, const char *name);
+
+/* Names of nodes made until the matching pop begin with "scope/". Scopes nest; a scope's name is
+ * made unique as a node's is. */
+NEAP_API int neap_graph_push_scope(neap_graph *g, const char *name, neap_error *err);
+NEAP_API void neap_graph_pop_scope(neap_graph *g);
+/* Nodes made until the matching pop run after these. */
+NEAP_API int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes, size_t count,
+                                      neap_error *err);
+NEAP_API void neap_graph_pop_controls(neap_graph *g);
+/* The position that nodes made from now on report in the errors of a run ("model.lua", 12); NULL
+ * for none; `file` is copied. `caller` is handed to the infer callbacks of host operations. */
+NEAP_API void neap_graph_set_source(neap_graph *g, const char *file, int line, void *caller);
+
+NEAP_API neap_graph *neap_node_graph(const neap_node *n); /* borrowed */
+NEAP_API const char *neap_node_name(const neap_node *n);  /* lives as long as the graph */
+NEAP_API const char *neap_node_op(const neap_node *n);    /* the operation's name */
+NEAP_API neap_dtype neap_node_dtype(const neap_node *n);
+NEAP_API int neap_node_rank(const neap_node *n); /* -1: unknown */
+/* The static shape, -1 for an unknown dimension; NULL if the rank is unknown or 0. */
+NEAP_API const int64_t *neap_node_dims(const neap_node *n);
+/* Data inputs (those that came as attributes included), then NULL. */
+NEAP_API size_t neap_node_input_count(const neap_node *n);
+NEAP_API neap_node *neap_node_input(const neap_node *n, size_t index);
+NEAP_API size_t neap_node_consumer_count(const neap_node *n);
+NEAP_API neap_node *neap_node_consumer(const neap_node *n, size_t index);
+/* The place of the node in its graph's order of creation, bodies included. */
+NEAP_API size_t neap_node_index(const neap_node *n);
+/* For a variable: whether optimizers train it by default. */
+NEAP_API int neap_node_trainable(const neap_node *n);
+
+/* ---- Attributes -------------------------------------------------------------------- */
+
+typedef enum neap_attribute_kind {
+    NEAP_KIND_NONE, /* absent */
+    NEAP_KIND_INT,
+    NEAP_KIND_FLOAT,
+    NEAP_KIND_BOOL,
+    NEAP_KIND_STRING,
+    NEAP_KIND_DTYPE,
+    NEAP_KIND_INTS,   /* a sequence of integers; a schema of this kind takes one integer too */
+    NEAP_KIND_TENSOR, /* a value: number, table or tensor in Lua */
+    NEAP_KIND_NODE    /* a node in the place of integers, where the schema allows it */
+} neap_attribute_kind;
+
+/* A named value given to an operation. Strings, integers and tensors are copied or retained by
+ * the node. */
+typedef struct neap_attribute {
+    const char *name;
+    neap_attribute_kind kind;
+    int64_t integer;         /* INT; 0 or 1 for BOOL; a neap_dtype for DTYPE */
+    double number;           /* FLOAT */
+    const char *string;      /* STRING */
+    const int64_t *integers; /* INTS */
+    size_t count;            /* of `integers` */
+    neap_tensor *tensor;     /* TENSOR */
+    neap_node *node;         /* NODE */
+} neap_attribute;
+
+/* What an attribute may be: one row of an operation's schema. */
+typedef struct neap_attribute_info {
+    const char *name;
+    neap_attribute_kind kind;
+    unsigned flags;          /* NEAP_ATTRIBUTE_... */
+    neap_attribute fallback; /* the default; kind NEAP_KIND_NONE: none */
+    const char *choices;     /* for strings: "a|b|c"; else NULL */
+} neap_attribute_info;
+
+enum {
+    NEAP_ATTRIBUTE_REQUIRED = 1, /* must be given */
+    NEAP_ATTRIBUTE_NODE = 2,     /* may be a node (integers) */
+    NEAP_ATTRIBUTE_SHAPE = 4     /* dimensions: -1 is checked by the operation */
+};
+
+static inline neap_attribute neap_attribute_none(const char *name)
+{
+    neap_attribute a;
+    a.name = name;
+    a.kind = NEAP_KIND_NONE;
+    a.integer = 0;
+    a.number = 0;
+    a.string = NULL;
+    a.integers = NULL;
+    a.count = 0;
+    a.tensor = NULL;
+    a.node = NULL;
+    return a;
+}
+static inline neap_attribute neap_attribute_int(const char *name, int64_t value)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_INT;
+    a.integer = value;
+    return a;
+}
+static inline neap_attribute neap_attribute_float(const char *name, double value)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_FLOAT;
+    a.number = value;
+    return a;
+}
+static inline neap_attribute neap_attribute_bool(const char *name, int value)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_BOOL;
+    a.integer = value != 0;
+    return a;
+}
+static inline neap_attribute neap_attribute_string(const char *name, const char *value)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_STRING;
+    a.string = value;
+    return a;
+}
+static inline neap_attribute neap_attribute_dtype(const char *name, neap_dtype value)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_DTYPE;
+    a.integer = (int64_t)value;
+    return a;
+}
+static inline neap_attribute neap_attribute_ints(const char *name, const int64_t *values,
+                                                 size_t count)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_INTS;
+    a.integers = values;
+    a.count = count;
+    return a;
+}
+static inline neap_attribute neap_attribute_tensor(const char *name, neap_tensor *value)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_TENSOR;
+    a.tensor = value;
+    return a;
+}
+static inline neap_attribute neap_attribute_node(const char *name, neap_node *value)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_NODE;
+    a.node = value;
+    return a;
+}
+
+/* The schema row and value `index` of a node (0 ≤ index < the operation's attribute count). The
+ * value borrows from the node; its kind is NEAP_KIND_NONE where it is absent. NEAP_ERANGE past
+ * the end. */
+NEAP_API int neap_node_attribute(const neap_node *n, size_t index, neap_attribute *value,
+                                 neap_error *err);
+
+/* ---- Operations -------------------------------------------------------------------- */
+
+/* What is known of an operation without building it. */
+typedef struct neap_op_info {
+    const char *name;
+    int version;
+    const char *doc;
+    const char *inputs;  /* names apart by spaces; "x..." is a sequence and comes last; "" none;
+                            "[seed]" may be absent */
+    const char *results; /* "": no value; NULL: one, unnamed; else names apart by spaces */
+    const neap_attribute_info *attributes;
+    size_t attribute_count;
+    unsigned flags; /* NEAP_OP_... */
+} neap_op_info;
+
+enum {
+    NEAP_OP_GRADIENT = 1,  /* differentiable */
+    NEAP_OP_ZERO = 2,      /* piecewise constant, or integers: no gradient passes, silently */
+    NEAP_OP_NO_GRADIENT = 4, /* differentiating through it raises */
+    NEAP_OP_INTERNAL = 8,  /* used by gradients; not among Lua's functions or neap.ops() */
+    NEAP_OP_SOURCE = 16,   /* no node inputs: built in the default graph */
+    NEAP_OP_SPECIAL = 32   /* placeholder, variable, constant, ...: the binding's own arguments */
+};
+
+NEAP_API size_t neap_op_count(void);
+NEAP_API const neap_op_info *neap_op_at(size_t index);         /* NULL past the end */
+NEAP_API const neap_op_info *neap_op_find(const char *name);   /* NULL if there is none */
+
+/* The dtype that a plain number in the place of input `index` should have beside these inputs (NULL
+ * where they are plain numbers too): the operation's own for that input, else that of the first
+ * node; NEAP_DTYPE_NONE if nothing says. For bindings that take numbers for nodes. */
+NEAP_API neap_dtype neap_op_literal_dtype(const char *op, neap_node *const *inputs,
+                                          size_t count, size_t index);
+
+/* Builds any operation. Inputs in the order of its signature; attributes by name, in any order;
+ * `name` may be NULL (the operation's name, made unique). `outputs` receives one node for each
+ * result, at most `output_capacity`; pass NULL and 0 to ignore them. Returns the node itself
+ * (the first result where there are several); NULL with an error: unknown operation or attribute,
+ * counts, dtypes, shapes, another graph. */
+NEAP_API neap_node *neap_build(neap_graph *g, const char *op, neap_node *const *inputs,
+                               size_t input_count, const neap_attribute *attributes,
+                               size_t attribute_count, const char *name, neap_node **outputs,
+                               size_t output_capacity, neap_error *err);
+
+/* A value to be fed at run time. rank -1: any shape. `name` may be NULL, here and below. */
+NEAP_API neap_node *neap_placeholder(neap_graph *g, neap_dtype dtype, int rank,
+                                     const int64_t *dims, const char *name, neap_error *err);
+/* A value that the session keeps from run to run, with its initial value (retained, not copied:
+ * a tensor that wraps the host's memory must outlive the graph). */
+NEAP_API neap_node *neap_variable(neap_graph *g, neap_tensor *initial, const char *name,
+                                  neap_error *err);
+/* The same with a node as initial value, computed when the session first needs the variable. */
+NEAP_API neap_node *neap_variable_from(neap_graph *g, neap_node *initial, int trainable,
+                                       const char *name, neap_error *err);
+NEAP_API neap_node *neap_constant(neap_graph *g, neap_tensor *value, neap_error *err);
+
+/* ---- Operations of the host -------------------------------------------------------- */
+
+typedef struct neap_op_shape {
+    neap_dtype dtype;
+    int rank; /* -1: unknown */
+    int64_t dims[NEAP_MAX_RANK];
+} neap_op_shape;
+
+/* An operation of the host. Callbacks return a neap_status and fill `err` when it is not
+ * NEAP_OK; they run on the thread that builds or runs; `caller` is that of
+ * neap_graph_set_source or neap_run_options. */
+typedef struct neap_op {
+    size_t size; /* sizeof(neap_op), for versions to come */
+    const char *name;
+    const char *doc;
+    const char *inputs; /* as in neap_op_info */
+    size_t result_count;
+    /* NULL: one result, like the first input. Called when a node is built (with partial shapes)
+     * and when a plan is made (with whole ones). */
+    int (*infer)(void *user, void *caller, const neap_op_shape *in, size_t in_count,
+                 neap_op_shape *out, size_t out_count, neap_error *err);
+    /* `out` is NULL on entry; the callback sets each to a tensor of the inferred dtype and shape,
+     * whose reference passes to neap. Inputs are borrowed. */
+    int (*compute)(void *user, void *caller, neap_tensor *const *in, size_t in_count,
+                   neap_tensor **out, size_t out_count, neap_error *err);
+    /* NULL: no gradient. Sets dx[i] to the gradient of input i (NULL: none). */
+    int (*gradient)(void *user, void *caller, neap_graph *g, neap_node *const *x,
+                    size_t x_count, neap_node *const *y, neap_node *const *dy,
+                    size_t y_count, neap_node **dx, neap_error *err);
+    void (*release)(void *user); /* when the graph goes; may be NULL */
+    void *user;
+} neap_op;
+
+/* Makes `op` known to this graph, to be built with neap_build. The struct and its strings are
+ * copied. NEAP_EARG for a name that exists. */
+NEAP_API int neap_graph_register(neap_graph *g, const neap_op *op, neap_error *err);
+
+/* ---- Gradients and training -------------------------------------------------------- */
+
+/* Adds nodes for the gradient of the sum of `ys` (each weighted by its `grad_ys`, ones where that
+ * is NULL or an entry of it is) and writes a node for each of `xs` into `out`, NULL where no y
+ * depends on it. NEAP_EUNSUP where the path crosses an operation without a gradient. */
+NEAP_API int neap_gradients(neap_graph *g, neap_node *const *ys, size_t y_count,
+                            neap_node *const *xs, size_t x_count, neap_node *const *grad_ys,
+                            neap_node **out, neap_error *err);
+
+/* The node whose run updates `variables` by `gradients` with the optimizer of that name
+ * ("gradient_descent", "momentum", "adam"); attributes are its hyper-parameters, learning_rate
+ * first, which may be a node. Entries with a NULL gradient are passed over. Slots are variables
+ * that are not trainable. */
+NEAP_API neap_node *neap_apply_gradients(neap_graph *g, const char *optimizer,
+                                         const neap_attribute *attributes,
+                                         size_t attribute_count, neap_node *const *gradients,
+                                         neap_node *const *variables, size_t count,
+                                         neap_error *err);
+/* neap_gradients for every trainable variable that `loss` depends on, then
+ * neap_apply_gradients. NEAP_EARG if there is none. */
+NEAP_API neap_node *neap_minimize(neap_graph *g, neap_node *loss, const char *optimizer,
+                                  const neap_attribute *attributes, size_t attribute_count,
+                                  neap_error *err);
+/* The trainable variables that `loss` depends on, in order of creation: writes at most `capacity`
+ * and returns how many there are; 0 with an error if memory ends. */
+NEAP_API size_t neap_trainable_variables(neap_node *loss, neap_node **out, size_t capacity,
+                                         neap_error *err);
+
+/* ---- Sessions ---------------------------------------------------------------------- */
+
+typedef struct neap_session neap_session;
+typedef struct neap_callable neap_callable;
+
+typedef struct neap_feed {
+    neap_node *node; /* any node of the graph: what is fed is not computed */
+    neap_tensor *value;
+} neap_feed;
+
+typedef struct neap_session_options {
+    size_t size;         /* set by NEAP_SESSION_OPTIONS_INIT */
+    int threads;         /* 0: as neap_set_threads says */
+    size_t memory_limit; /* bytes of plans, blocks, variables and results; 0: none */
+    uint64_t seed;       /* of random operations */
+    const char *isa;     /* NULL: the best; else "avx512", "avx2" or "generic", not above it */
+    const char *passes;  /* NULL: all; "none"; or of "fold,simplify,merge,fuse,place" */
+    /* Receives the text of `print` operations and of traced runs, on the calling thread. */
+    void (*log)(void *user, void *caller, const char *text);
+    void *log_user;
+    const void *device; /* a device module's table; NULL: the CPU */
+} neap_session_options;
+
+#define NEAP_SESSION_OPTIONS_INIT                                                        \
+    {                                                                                    \
+        sizeof(neap_session_options), 0, 0, 0, NULL, NULL, NULL, NULL, NULL              \
+    }
+
+typedef struct neap_run_options {
+    size_t size;         /* set by NEAP_RUN_OPTIONS_INIT */
+    double timeout;      /* seconds; 0: none */
+    const neap_flag *cancel; /* an atomic_int, looked at between instructions: not 0 stops it */
+    void *caller;        /* handed to host operations and to `log` */
+} neap_run_options;
+
+#define NEAP_RUN_OPTIONS_INIT                                                            \
+    {                                                                                    \
+        sizeof(neap_run_options), 0, NULL, NULL                                          \
+    }
+
+/* A session over a graph, which it keeps alive. `options` may be NULL. */
+NEAP_API neap_session *neap_session_new(neap_graph *g, const neap_session_options *options,
+                                        neap_error *err);
+/* Frees the session. No run or callable of it may be under way or used afterwards. Tensors that
+ * it gave stay valid. */
+NEAP_API void neap_session_free(neap_session *s);
+NEAP_API neap_graph *neap_session_graph(const neap_session *s); /* borrowed */
+
+/* Computes `fetches`. out[i] is NULL on entry and receives a new reference (NULL for an operation
+ * without a value), or is the host's tensor of the right dtype and shape, written in place.
+ * Feeds that the run does not need are ignored. On an error every out[i] is as on entry, every
+ * variable and the random state hold what they held before, and the session goes on. */
+NEAP_API int neap_session_run(neap_session *s, const neap_feed *feeds, size_t feed_count,
+                              neap_node *const *fetches, size_t fetch_count,
+                              neap_tensor **out, neap_error *err);
+NEAP_API int neap_session_run_with(neap_session *s, const neap_run_options *options,
+                                   const neap_feed *feeds, size_t feed_count,
+                                   neap_node *const *fetches, size_t fetch_count,
+                                   neap_tensor **out, neap_error *err);
+/* Stops the runs now under way, with NEAP_ECANCEL; later runs are not affected. From any thread. */
+NEAP_API void neap_cancel(neap_session *s);
+
+/* A variable's value (initialised first): a new reference in *out. */
+NEAP_API int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out,
+                              neap_error *err);
+/* Sets a variable: a tensor of its dtype and of a shape it may have; retained, and copied before
+ * the first write. */
+NEAP_API int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value,
+                              neap_error *err);
+/* Every variable of the graph back to its initial value: all or none. */
+NEAP_API int neap_session_initialize(neap_session *s, neap_error *err);
+NEAP_API neap_memory neap_session_memory(const neap_session *s);
+/* The plan of a run as text, as a database explains a query: as snprintf, returns the whole
+ * length in *length. Feeds give the shapes. */
+NEAP_API int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_count,
+                                  neap_node *const *fetches, size_t fetch_count, char *text,
+                                  size_t size, size_t *length, neap_error *err);
+
+/* One run, prepared: the fastest way to run one thing often. Keeps the session's plan, not the
+ * session; may be run by many threads at once. */
+NEAP_API neap_callable *neap_callable_new(neap_session *s, neap_node *const *placeholders,
+                                          size_t placeholder_count, neap_node *const *fetches,
+                                          size_t fetch_count, neap_error *err);
+NEAP_API int neap_callable_run(neap_callable *c, const neap_run_options *options,
+                               neap_tensor *const *values, neap_tensor **out, neap_error *err);
+NEAP_API void neap_callable_free(neap_callable *c);
+
+/* ---- The process ------------------------------------------------------------------- */
+
+/* The bound on the threads of sessions that do not say (1 to 1024; 0: as many as processors).
+ * NEAP_ERANGE else. */
+NEAP_API int neap_set_threads(int threads, neap_error *err);
+
+typedef struct neap_config {
+    const char *version;
+    const char *isa;      /* the best instruction set that this machine has kernels for */
+    const char *compiler;
+    const char *blas;     /* what is known of OpenBLAS, "not opened" before its first need */
+    int threads;          /* the present bound */
+    int processors;
+} neap_config;
+
+/* `config` is filled; the strings live for ever. */
+NEAP_API void neap_get_config(neap_config *config);
+
+/* ---- A builder for every operation -------------------------------------------------- */
+
+/* Inputs, then required attributes; a list is a pointer and a count. What is optional, and a
+ * node's name, goes through neap_build. Generated from the descriptors by `make generate`. */
+/* BEGIN generated */
+/* A value of this shape, all zeros (false for bool). */
+NEAP_API neap_node *neap_zeros(neap_graph *g, const int64_t *shape, size_t shape_count,
+                               neap_error *err);
+/* A value of this shape, all ones (true for bool). */
+NEAP_API neap_node *neap_ones(neap_graph *g, const int64_t *shape, size_t shape_count,
+                              neap_error *err);
+/* A value of shape `dims`, every element of which is `value`, whose dtype it has. */
+NEAP_API neap_node *neap_fill(neap_graph *g, const int64_t *dims, size_t dims_count,
+                              neap_tensor *value, neap_error *err);
+/* Zeros of the shape and dtype of x, whose elements are not read. */
+NEAP_API neap_node *neap_zeros_like(neap_graph *g, neap_node *x, neap_error *err);
+/* Ones of the shape and dtype of x, whose elements are not read. */
+NEAP_API neap_node *neap_ones_like(neap_graph *g, neap_node *x, neap_error *err);
+/* Draws, evenly spread over [minval, maxval), fresh in every run. For int32 and int64 the
+ * bounds are whole numbers. The same seeds give the same numbers. */
+NEAP_API neap_node *neap_random_uniform(neap_graph *g, const int64_t *shape,
+                                        size_t shape_count, neap_error *err);
+/* Draws from the normal distribution of this mean and standard deviation, fresh in every
+ * run. The same seeds give the same numbers. */
+NEAP_API neap_node *neap_random_normal(neap_graph *g, const int64_t *shape,
+                                       size_t shape_count, neap_error *err);
+/* As random_normal, but what is more than two standard deviations from the mean is drawn
+ * again. */
+NEAP_API neap_node *neap_truncated_normal(neap_graph *g, const int64_t *shape,
+                                          size_t shape_count, neap_error *err);
+/* x itself. */
+NEAP_API neap_node *neap_identity(neap_graph *g, neap_node *x, neap_error *err);
+/* x itself, which counts as a constant when gradients are made. */
+NEAP_API neap_node *neap_stop_gradient(neap_graph *g, neap_node *x, neap_error *err);
+/* x as another dtype. Floating numbers become integers by dropping the fraction, at the
+ * nearest end of the range where it ends, and 0 for NaN; integers wrap; bool is whether x
+ * is not 0. */
+NEAP_API neap_node *neap_cast(neap_graph *g, neap_node *x, neap_dtype dtype,
+                              neap_error *err);
+/* -x, element by element; integers wrap. */
+NEAP_API neap_node *neap_negative(neap_graph *g, neap_node *x, neap_error *err);
+/* The absolute value of x, element by element; the lowest integer stays itself. Its
+ * gradient at 0 is 0. */
+NEAP_API neap_node *neap_abs(neap_graph *g, neap_node *x, neap_error *err);
+/* -1, 0 or 1 as x is below, at or above 0, element by element; NaN for NaN. */
+NEAP_API neap_node *neap_sign(neap_graph *g, neap_node *x, neap_error *err);
+/* x times x, element by element; integers wrap. */
+NEAP_API neap_node *neap_square(neap_graph *g, neap_node *x, neap_error *err);
+/* The square root of x, element by element; NaN below 0. */
+NEAP_API neap_node *neap_sqrt(neap_graph *g, neap_node *x, neap_error *err);
+/* e to the power of x, element by element. */
+NEAP_API neap_node *neap_exp(neap_graph *g, neap_node *x, neap_error *err);
+/* The natural logarithm of x, element by element; -inf at 0, NaN below. */
+NEAP_API neap_node *neap_log(neap_graph *g, neap_node *x, neap_error *err);
+/* 1 / (1 + exp(-x)), element by element, without overflow. */
+NEAP_API neap_node *neap_sigmoid(neap_graph *g, neap_node *x, neap_error *err);
+/* Hyperbolic tangent of x, element by element. */
+NEAP_API neap_node *neap_tanh(neap_graph *g, neap_node *x, neap_error *err);
+/* x where it is above 0, else 0, element by element; NaN for NaN. Its gradient at 0 is
+ * 0. */
+NEAP_API neap_node *neap_relu(neap_graph *g, neap_node *x, neap_error *err);
+/* x + y, element by element with broadcasting; integers wrap. */
+NEAP_API neap_node *neap_add(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
+/* x - y, element by element with broadcasting; integers wrap. */
+NEAP_API neap_node *neap_subtract(neap_graph *g, neap_node *x, neap_node *y,
+                                  neap_error *err);
+/* x times y, element by element with broadcasting; integers wrap. */
+NEAP_API neap_node *neap_multiply(neap_graph *g, neap_node *x, neap_node *y,
+                                  neap_error *err);
+/* x / y, true division, element by element with broadcasting: integers give float32. */
+NEAP_API neap_node *neap_divide(neap_graph *g, neap_node *x, neap_node *y,
+                                neap_error *err);
+/* The largest whole number not above x / y, element by element with broadcasting. */
+NEAP_API neap_node *neap_floor_divide(neap_graph *g, neap_node *x, neap_node *y,
+                                      neap_error *err);
+/* What floor_divide leaves of x, with the sign of y, element by element with
+ * broadcasting; NaN where y is 0. */
+NEAP_API neap_node *neap_mod(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
+/* x to the power of y, element by element with broadcasting; NaN for a negative x and a y
+ * that is not whole. Integers wrap; a negative integer y gives 0, or 1 and -1 their own.
+ * The gradient for y is 0 where x is not above 0. */
+NEAP_API neap_node *neap_pow(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
+/* The greater of x and y, element by element with broadcasting; NaN where either is.
+ * Where they are equal the gradient goes to x. */
+NEAP_API neap_node *neap_maximum(neap_graph *g, neap_node *x, neap_node *y,
+                                 neap_error *err);
+/* The lesser of x and y, element by element with broadcasting; NaN where either is. Where
+ * they are equal the gradient goes to x. */
+NEAP_API neap_node *neap_minimum(neap_graph *g, neap_node *x, neap_node *y,
+                                 neap_error *err);
+/* Whether x = y, element by element with broadcasting: a bool. NaN equals nothing. */
+NEAP_API neap_node *neap_equal(neap_graph *g, neap_node *x, neap_node *y,
+                               neap_error *err);
+/* Whether x < y, element by element with broadcasting: a bool, false for NaN. */
+NEAP_API neap_node *neap_less(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
+/* Whether x > y, element by element with broadcasting: a bool, false for NaN. */
+NEAP_API neap_node *neap_greater(neap_graph *g, neap_node *x, neap_node *y,
+                                 neap_error *err);
+/* x where the condition holds, else y, element by element, all three broadcast. What is
+ * not chosen has no effect on the result, NaN included. */
+NEAP_API neap_node *neap_where(neap_graph *g, neap_node *condition, neap_node *x,
+                               neap_node *y, neap_error *err);
+/* The sum of the elements of x over some axes (absent: all). Integers wrap; over no
+ * elements it is 0. */
+NEAP_API neap_node *neap_reduce_sum(neap_graph *g, neap_node *x, neap_error *err);
+/* The mean of the elements of x over some axes (absent: all), of the dtype of x: for
+ * integers without its fraction. Over no elements it is NaN, or 0 for integers. */
+NEAP_API neap_node *neap_reduce_mean(neap_graph *g, neap_node *x, neap_error *err);
+/* The greatest element of x over some axes (absent: all); NaN if there is one. Over no
+ * elements it is the lowest value of the dtype (-inf). Equal greatest elements share the
+ * gradient. */
+NEAP_API neap_node *neap_reduce_max(neap_graph *g, neap_node *x, neap_error *err);
+/* log(sum(exp(x))) over some axes (absent: all), without overflow. Over no elements it is
+ * -inf. */
+NEAP_API neap_node *neap_reduce_logsumexp(neap_graph *g, neap_node *x, neap_error *err);
+/* The index of the greatest element of x along an axis, which must have one; the first of
+ * equals, and NaN counts as greatest. int32 or int64, as `output_type` says. */
+NEAP_API neap_node *neap_argmax(neap_graph *g, neap_node *x, neap_error *err);
+/* The product of two matrices, or of each pair of them where there are further dimensions
+ * in front, which broadcast. A vector is one row on the left, one column on the right,
+ * and that dimension is left out of the result. transpose_a and transpose_b transpose a
+ * matrix first; a vector cannot be transposed. */
+NEAP_API neap_node *neap_matmul(neap_graph *g, neap_node *a, neap_node *b,
+                                neap_error *err);
+/* x with its axes in another order: axis i of the result is axis perm[i] of x. Without
+ * perm the order is reversed. */
+NEAP_API neap_node *neap_transpose(neap_graph *g, neap_node *x, neap_error *err);
+/* The elements of x, in their order, under another shape of the same size. One -1 in it
+ * stands for what is left of the size. */
+NEAP_API neap_node *neap_reshape(neap_graph *g, neap_node *x, const int64_t *shape,
+                                 size_t shape_count, neap_error *err);
+/* The dimensions of x: an int64 of rank 1. The elements of x are not read. */
+NEAP_API neap_node *neap_shape(neap_graph *g, neap_node *x, neap_error *err);
+/* x with a dimension of 1 more, which is `axis` of the result. */
+NEAP_API neap_node *neap_expand_dims(neap_graph *g, neap_node *x, int64_t axis,
+                                     neap_error *err);
+/* x without the dimensions of these axes, which must be 1; without `axis`, without all
+ * dimensions that are 1. */
+NEAP_API neap_node *neap_squeeze(neap_graph *g, neap_node *x, neap_error *err);
+/* x repeated to a shape that it broadcasts to: dimensions of 1 grow, and new ones come in
+ * front. */
+NEAP_API neap_node *neap_broadcast_to(neap_graph *g, neap_node *x, const int64_t *shape,
+                                      size_t shape_count, neap_error *err);
+/* Values joined along an axis, in order; their other dimensions are the same. */
+NEAP_API neap_node *neap_concat(neap_graph *g, neap_node *const *x, size_t x_count,
+                                int64_t axis, neap_error *err);
+/* The part of x that begins at `begin` and has shape `size`, in which -1 means all that
+ * follows. A part that does not lie within x is an error. */
+NEAP_API neap_node *neap_slice(neap_graph *g, neap_node *x, const int64_t *begin,
+                               size_t begin_count, const int64_t *size, size_t size_count,
+                               neap_error *err);
+/* The parts of params at these indices along an axis: the dimensions of indices take the
+ * place of that axis. With batch_dims, that many leading dimensions are those of both. An
+ * index that is not in range is an error of the run. */
+NEAP_API neap_node *neap_gather(neap_graph *g, neap_node *params, neap_node *indices,
+                                neap_error *err);
+/* For each index a row of `depth` elements along a new axis: on_value at the index,
+ * off_value elsewhere; off_value alone for an index that is not in range. */
+NEAP_API neap_node *neap_one_hot(neap_graph *g, neap_node *indices, int64_t depth,
+                                 neap_error *err);
+/* exp(x) / sum(exp(x)) along an axis, without overflow: rows of positive numbers whose
+ * sum is 1. */
+NEAP_API neap_node *neap_softmax(neap_graph *g, neap_node *x, neap_error *err);
+/* The logarithm of softmax along an axis: x - log(sum(exp(x))), without overflow. */
+NEAP_API neap_node *neap_log_softmax(neap_graph *g, neap_node *x, neap_error *err);
+/* -sum(labels * log_softmax(logits)) along an axis, which goes: how badly each row of
+ * logits predicts the distribution of that row of labels, of the same shape. */
+NEAP_API neap_node *neap_softmax_cross_entropy_with_logits(neap_graph *g,
+                                                           neap_node *labels,
+                                                           neap_node *logits,
+                                                           neap_error *err);
+/* -log_softmax(logits)[label] for each row (the last axis) of logits and its label, a
+ * class from 0. A label that is no class is an error of the run. */
+NEAP_API neap_node *neap_sparse_softmax_cross_entropy_with_logits(neap_graph *g,
+                                                                  neap_node *labels,
+                                                                  neap_node *logits,
+                                                                  neap_error *err);
+/* Gives the variable a value of its own shape when the run ends well; the result is that
+ * value. */
+NEAP_API neap_node *neap_assign(neap_graph *g, neap_node *variable, neap_node *value,
+                                neap_error *err);
+/* Adds a value of its own shape to the variable when the run ends well; the result is the
+ * sum. */
+NEAP_API neap_node *neap_assign_add(neap_graph *g, neap_node *variable, neap_node *value,
+                                    neap_error *err);
+/* Subtracts a value of its own shape from the variable when the run ends well; the result
+ * is the difference. */
+NEAP_API neap_node *neap_assign_sub(neap_graph *g, neap_node *variable, neap_node *value,
+                                    neap_error *err);
+/* No value: a run of it runs all of its inputs, which may have a value or none. */
+NEAP_API neap_node *neap_group(neap_graph *g, neap_node *const *x, size_t x_count,
+                               neap_error *err);
+/* No value and no inputs: only the control dependencies that it is made under. */
+NEAP_API neap_node *neap_no_op(neap_graph *g, neap_error *err);
+/* variable -= learning_rate * gradient, when the run ends well; the result is the new
+ * value. */
+NEAP_API neap_node *neap_apply_gradient_descent(neap_graph *g, neap_node *variable,
+                                                neap_node *gradient,
+                                                neap_node *learning_rate,
+                                                neap_error *err);
+/* velocity = momentum * velocity + gradient; variable -= learning_rate * velocity, or
+ * with nesterov learning_rate * (gradient + momentum * velocity), when the run ends well;
+ * the result is the variable's new value. */
+NEAP_API neap_node *neap_apply_momentum(neap_graph *g, neap_node *variable,
+                                        neap_node *velocity, neap_node *gradient,
+                                        neap_node *learning_rate, neap_error *err);
+/* One step of Adam (Kingma and Ba, 2015): m and v are running means of the gradient and
+ * of its square, `step` counts the steps so far (int64, rank 0), when the run ends well;
+ * the result is the variable's new value. */
+NEAP_API neap_node *neap_apply_adam(neap_graph *g, neap_node *variable, neap_node *m,
+                                    neap_node *v, neap_node *step, neap_node *gradient,
+                                    neap_node *learning_rate, neap_error *err);
+/* END generated */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

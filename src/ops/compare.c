@@ -1,0 +1,75 @@
+/* compare.c - comparisons, and the choice that they are made for. */
+#include "ops/family.h"
+
+NEAP_OP(equal) = {
+    NEAP__NAMED("equal"),
+    .info.doc = "Whether x = y, element by element with broadcasting: a bool. NaN equals "
+                "nothing.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__ANY,
+    .infer = neap__infer_compare,
+    NEAP__FUSED(equal),
+    NEAP__ZERO_GRADIENT(0),
+};
+
+NEAP_OP(less) = {
+    NEAP__NAMED("less"),
+    .info.doc =
+        "Whether x < y, element by element with broadcasting: a bool, false for NaN.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = neap__infer_compare,
+    NEAP__FUSED(less),
+    NEAP__ZERO_GRADIENT(0),
+};
+
+NEAP_OP(greater) = {
+    NEAP__NAMED("greater"),
+    .info.doc =
+        "Whether x > y, element by element with broadcasting: a bool, false for NaN.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = neap__infer_compare,
+    NEAP__FUSED(greater),
+    NEAP__ZERO_GRADIENT(0),
+};
+
+static int infer_where(neap__inference *i)
+{
+    const neap__shape *c = &i->in[0].shape, *x = &i->in[1].shape, *y = &i->in[2].shape;
+    neap__shape both;
+    i->out->dtype = i->in[1].dtype;
+    if (neap__broadcast(c, x, &both) && neap__broadcast(&both, y, &i->out->shape))
+        return NEAP_OK;
+    char first[NEAP__SHAPE_SIZE], second[NEAP__SHAPE_SIZE], third[NEAP__SHAPE_SIZE];
+    return neap__fail(i->err, NEAP_ESHAPE, "shapes do not broadcast: %s, %s and %s",
+                      neap__shape_text(first, c), neap__shape_text(second, x),
+                      neap__shape_text(third, y));
+}
+
+/* Each of x and y gets the gradient where it was chosen, and zero elsewhere. */
+static void where_gradient(neap__grad *g)
+{
+    neap_node *zero = neap__number(g, g->dy, 0);
+    neap_node *to_x[] = {g->x[0], g->dy, zero}, *to_y[] = {g->x[0], zero, g->dy};
+    if (neap__wants(g, 1))
+        g->dx[1] =
+            neap__sum_to(g, neap__derive(g, &neap__op_where, to_x, 3, NULL, 0), g->x[1]);
+    if (neap__wants(g, 2))
+        g->dx[2] =
+            neap__sum_to(g, neap__derive(g, &neap__op_where, to_y, 3, NULL, 0), g->x[2]);
+}
+
+NEAP_OP(where) = {
+    NEAP__NAMED("where"),
+    .info.doc =
+        "x where the condition holds, else y, element by element, all three broadcast. "
+        "What is not chosen has no effect on the result, NaN included.",
+    .info.inputs = "condition x y",
+    .dtype_rule = NEAP__EACH,
+    .dtypes = NEAP__ANY,
+    .input_dtypes = {NEAP__BOOLEAN},
+    .infer = infer_where,
+    NEAP__FUSED(where),
+    NEAP__GRADIENT(where_gradient, 0),
+};

@@ -1,0 +1,526 @@
+/* element.c - arithmetic and functions, element by element. The plan makes the loops
+ * and fuses them; an operation here is an element function of the kernels and its
+ * gradient. */
+#include "ops/family.h"
+
+/* ---- Values that are known: how shapes travel through arithmetic ------------------- */
+
+static bool known_element(neap__element_code code, int64_t x, int64_t y, int64_t *z)
+{
+    const uint64_t a = (uint64_t)x, b = (uint64_t)y;
+    switch (code) {
+    case NEAP__ELEMENT_add:
+        *z = (int64_t)(a + b);
+        return true;
+    case NEAP__ELEMENT_subtract:
+        *z = (int64_t)(a - b);
+        return true;
+    case NEAP__ELEMENT_multiply:
+        *z = (int64_t)(a * b);
+        return true;
+    case NEAP__ELEMENT_negative:
+        *z = (int64_t)(0 - a);
+        return true;
+    case NEAP__ELEMENT_maximum:
+        *z = x > y ? x : y;
+        return true;
+    case NEAP__ELEMENT_minimum:
+        *z = x < y ? x : y;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Inputs broadcast; what is known of integers gives what is known of the result. */
+static int infer_arithmetic(neap__inference *i)
+{
+    int status = neap__infer_broadcast(i);
+    i->out->known = NULL;
+    const neap__known *x = i->in[0].known, *y = i->in[i->node->data_inputs - 1].known;
+    if (status || !x || !y)
+        return status;
+    neap__known k = {x->count > y->count ? x->count : y->count, 0, {0}};
+    if (x->count == 0 || y->count == 0)
+        k.count = 0;
+    for (int e = 0; e < k.count; e++) {
+        const int ex = x->count == 1 ? 0 : e, ey = y->count == 1 ? 0 : e;
+        if (neap__knows(x, ex) && neap__knows(y, ey) &&
+            known_element(i->node->op->element, x->values[ex], y->values[ey],
+                          &k.values[e])) {
+            k.values[e] = neap__wrap(i->out->dtype, k.values[e]);
+            k.mask |= UINT32_C(1) << e;
+        }
+    }
+    return neap__know(i, &k);
+}
+
+/* ---- The same value ---------------------------------------------------------------- */
+
+static void identity_gradient(neap__grad *g) { g->dx[0] = g->dy; }
+
+NEAP_OP(identity) = {
+    NEAP__NAMED("identity"),
+    .info.doc = "x itself.",
+    .info.inputs = "x",
+    .dtypes = NEAP__ANY,
+    .infer = neap__infer_same,
+    .lowering = NEAP__LOWER_ALIAS,
+    NEAP__GRADIENT(identity_gradient, 0),
+};
+
+NEAP_OP(stop_gradient) = {
+    NEAP__NAMED("stop_gradient"),
+    .info.doc = "x itself, which counts as a constant when gradients are made.",
+    .info.inputs = "x",
+    .dtypes = NEAP__ANY,
+    .infer = neap__infer_same,
+    .lowering = NEAP__LOWER_ALIAS,
+    NEAP__ZERO_GRADIENT(0),
+};
+
+static int infer_cast(neap__inference *i)
+{
+    i->out->shape = i->in[0].shape;
+    int status = neap__dtype_of(i, "dtype", NEAP__ANY, &i->out->dtype);
+    if (status || !i->in[0].known)
+        return status;
+    neap__known k = *i->in[0].known;
+    for (int e = 0; e < k.count; e++)
+        k.values[e] = neap__wrap(i->out->dtype, k.values[e]);
+    return neap__know(i, &k);
+}
+
+static void cast_gradient(neap__grad *g)
+{
+    const neap_attribute back = neap_attribute_dtype("dtype", g->x[0]->fact.dtype);
+    if (neap__is_floating(g->x[0]->fact.dtype))
+        g->dx[0] = neap__derive(g, &neap__op_cast, &g->dy, 1, &back, 1);
+}
+
+NEAP_OP(cast) = {
+    NEAP__NAMED("cast"),
+    .info.doc = "x as another dtype. Floating numbers become integers by dropping the "
+                "fraction, at the nearest end of the range where it ends, and 0 for NaN; "
+                "integers wrap; bool is whether x is not 0.",
+    .info.inputs = "x",
+    NEAP__ROWS(NEAP__ROW("dtype", DTYPE, NEAP_ATTRIBUTE_REQUIRED)),
+    .dtypes = NEAP__ANY,
+    .infer = infer_cast,
+    NEAP__FUSED(cast),
+    NEAP__GRADIENT(cast_gradient, 0),
+};
+
+/* ---- One input --------------------------------------------------------------------- */
+
+static void negative_gradient(neap__grad *g) { g->dx[0] = neap__neg(g, g->dy); }
+
+NEAP_OP(negative) = {
+    NEAP__NAMED("negative"),
+    .info.doc = "-x, element by element; integers wrap.",
+    .info.inputs = "x",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(negative),
+    NEAP__GRADIENT(negative_gradient, 0),
+};
+
+static void abs_gradient(neap__grad *g)
+{
+    g->dx[0] = neap__mul(g, g->dy, neap__unary(g, &neap__op_sign, g->x[0]));
+}
+
+NEAP_OP(abs) = {
+    NEAP__NAMED("abs"),
+    .info.doc = "The absolute value of x, element by element; the lowest integer stays "
+                "itself. Its gradient at 0 is 0.",
+    .info.inputs = "x",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(abs),
+    NEAP__GRADIENT(abs_gradient, 0),
+};
+
+NEAP_OP(sign) = {
+    NEAP__NAMED("sign"),
+    .info.doc =
+        "-1, 0 or 1 as x is below, at or above 0, element by element; NaN for NaN.",
+    .info.inputs = "x",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(sign),
+    NEAP__ZERO_GRADIENT(0),
+};
+
+static void square_gradient(neap__grad *g)
+{
+    neap_node *slope = neap__mul(g, g->x[0], neap__number(g, g->x[0], 2));
+    g->dx[0] = neap__mul(g, g->dy, slope);
+}
+
+NEAP_OP(square) = {
+    NEAP__NAMED("square"),
+    .info.doc = "x times x, element by element; integers wrap.",
+    .info.inputs = "x",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(square),
+    NEAP__GRADIENT(square_gradient, 0),
+};
+
+/* dy/dx = 1 / 2y: the result is reused, so that x need not be kept alive. */
+static void sqrt_gradient(neap__grad *g)
+{
+    neap_node *half = neap__mul(g, g->dy, neap__number(g, g->dy, 0.5));
+    g->dx[0] = neap__div(g, half, g->y);
+}
+
+NEAP_OP(sqrt) = {
+    NEAP__NAMED("sqrt"),
+    .info.doc = "The square root of x, element by element; NaN below 0.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(sqrt),
+    NEAP__GRADIENT(sqrt_gradient, 0),
+};
+
+static void exp_gradient(neap__grad *g) { g->dx[0] = neap__mul(g, g->dy, g->y); }
+
+NEAP_OP(exp) = {
+    NEAP__NAMED("exp"),
+    .info.doc = "e to the power of x, element by element.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(exp),
+    NEAP__GRADIENT(exp_gradient, 0),
+};
+
+static void log_gradient(neap__grad *g) { g->dx[0] = neap__div(g, g->dy, g->x[0]); }
+
+NEAP_OP(log) = {
+    NEAP__NAMED("log"),
+    .info.doc = "The natural logarithm of x, element by element; -inf at 0, NaN below.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(log),
+    NEAP__GRADIENT(log_gradient, 0),
+};
+
+/* ---- Activations, whose gradients read their results ------------------------------- */
+
+static void sigmoid_gradient(neap__grad *g)
+{
+    g->dx[0] = neap__binary(g, &neap__op_sigmoid_gradient, g->dy, g->y);
+}
+
+NEAP_OP(sigmoid) = {
+    NEAP__NAMED("sigmoid"),
+    .info.doc = "1 / (1 + exp(-x)), element by element, without overflow.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(sigmoid),
+    NEAP__GRADIENT(sigmoid_gradient, 0),
+};
+
+/* f = dy y (1 - y): df/dy = dy (1 - 2y). */
+static void sigmoid_gradient_gradient(neap__grad *g)
+{
+    neap_node *dy = g->x[0], *y = g->x[1];
+    if (neap__wants(g, 0))
+        g->dx[0] = neap__binary(g, &neap__op_sigmoid_gradient, g->dy, y);
+    if (neap__wants(g, 1)) {
+        neap_node *twice = neap__mul(g, y, neap__number(g, y, 2));
+        neap_node *slope = neap__sub(g, neap__number(g, y, 1), twice);
+        g->dx[1] = neap__mul(g, neap__mul(g, g->dy, dy), slope);
+    }
+}
+
+NEAP_OP(sigmoid_gradient) = {
+    NEAP__NAMED("sigmoid_gradient"),
+    .info.doc = "The gradient of sigmoid, from its result: dy * y * (1 - y).",
+    .info.inputs = "dy y",
+    .dtypes = NEAP__FLOATING,
+    .infer = neap__infer_merge,
+    NEAP__FUSED(sigmoid_gradient),
+    NEAP__GRADIENT(sigmoid_gradient_gradient, NEAP_OP_INTERNAL),
+};
+
+static void tanh_gradient(neap__grad *g)
+{
+    g->dx[0] = neap__binary(g, &neap__op_tanh_gradient, g->dy, g->y);
+}
+
+NEAP_OP(tanh) = {
+    NEAP__NAMED("tanh"),
+    .info.doc = "Hyperbolic tangent of x, element by element.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(tanh),
+    NEAP__GRADIENT(tanh_gradient, 0),
+};
+
+/* f = dy (1 - y y): df/dy = -2 dy y. */
+static void tanh_gradient_gradient(neap__grad *g)
+{
+    neap_node *dy = g->x[0], *y = g->x[1];
+    if (neap__wants(g, 0))
+        g->dx[0] = neap__binary(g, &neap__op_tanh_gradient, g->dy, y);
+    if (neap__wants(g, 1)) {
+        neap_node *slope = neap__mul(g, y, neap__number(g, y, -2));
+        g->dx[1] = neap__mul(g, neap__mul(g, g->dy, dy), slope);
+    }
+}
+
+NEAP_OP(tanh_gradient) = {
+    NEAP__NAMED("tanh_gradient"),
+    .info.doc = "The gradient of tanh, from its result: dy * (1 - y * y).",
+    .info.inputs = "dy y",
+    .dtypes = NEAP__FLOATING,
+    .infer = neap__infer_merge,
+    NEAP__FUSED(tanh_gradient),
+    NEAP__GRADIENT(tanh_gradient_gradient, NEAP_OP_INTERNAL),
+};
+
+static void relu_gradient(neap__grad *g)
+{
+    g->dx[0] = neap__binary(g, &neap__op_relu_gradient, g->dy, g->y);
+}
+
+NEAP_OP(relu) = {
+    NEAP__NAMED("relu"),
+    .info.doc = "x where it is above 0, else 0, element by element; NaN for NaN. Its "
+                "gradient at 0 is 0.",
+    .info.inputs = "x",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(relu),
+    NEAP__GRADIENT(relu_gradient, 0),
+};
+
+/* Piecewise constant in y. */
+static void relu_gradient_gradient(neap__grad *g)
+{
+    if (neap__wants(g, 0))
+        g->dx[0] = neap__binary(g, &neap__op_relu_gradient, g->dy, g->x[1]);
+}
+
+NEAP_OP(relu_gradient) = {
+    NEAP__NAMED("relu_gradient"),
+    .info.doc = "The gradient of relu, from its result: dy where y is above 0, else 0.",
+    .info.inputs = "dy y",
+    .dtypes = NEAP__FLOATING,
+    .infer = neap__infer_merge,
+    NEAP__FUSED(relu_gradient),
+    NEAP__GRADIENT(relu_gradient_gradient, NEAP_OP_INTERNAL),
+};
+
+/* ---- Two inputs -------------------------------------------------------------------- */
+
+static void add_gradient(neap__grad *g)
+{
+    for (int i = 0; i < 2; i++)
+        if (neap__wants(g, i))
+            g->dx[i] = neap__sum_to(g, g->dy, g->x[i]);
+}
+
+NEAP_OP(add) = {
+    NEAP__NAMED("add"),
+    .info.doc = "x + y, element by element with broadcasting; integers wrap.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(add),
+    NEAP__GRADIENT(add_gradient, 0),
+};
+
+static void subtract_gradient(neap__grad *g)
+{
+    if (neap__wants(g, 0))
+        g->dx[0] = neap__sum_to(g, g->dy, g->x[0]);
+    if (neap__wants(g, 1))
+        g->dx[1] = neap__sum_to(g, neap__neg(g, g->dy), g->x[1]);
+}
+
+NEAP_OP(subtract) = {
+    NEAP__NAMED("subtract"),
+    .info.doc = "x - y, element by element with broadcasting; integers wrap.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(subtract),
+    NEAP__GRADIENT(subtract_gradient, 0),
+};
+
+static void multiply_gradient(neap__grad *g)
+{
+    for (int i = 0; i < 2; i++)
+        if (neap__wants(g, i))
+            g->dx[i] = neap__sum_to(g, neap__mul(g, g->dy, g->x[1 - i]), g->x[i]);
+}
+
+NEAP_OP(multiply) = {
+    NEAP__NAMED("multiply"),
+    .info.doc = "x times y, element by element with broadcasting; integers wrap.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(multiply),
+    NEAP__GRADIENT(multiply_gradient, 0),
+};
+
+static int infer_divide(neap__inference *i)
+{
+    int status = neap__infer_broadcast(i);
+    if (neap__is_integer(i->in[0].dtype))
+        i->out->dtype = NEAP_FLOAT32;
+    return status;
+}
+
+/* z = x / y: dz/dx = 1 / y, dz/dy = -z / y. */
+static void divide_gradient(neap__grad *g)
+{
+    if (neap__wants(g, 0))
+        g->dx[0] = neap__sum_to(g, neap__div(g, g->dy, g->x[1]), g->x[0]);
+    if (neap__wants(g, 1)) {
+        neap_node *slope = neap__neg(g, neap__div(g, g->y, g->x[1]));
+        g->dx[1] = neap__sum_to(g, neap__mul(g, g->dy, slope), g->x[1]);
+    }
+}
+
+NEAP_OP(divide) = {
+    NEAP__NAMED("divide"),
+    .info.doc = "x / y, true division, element by element with broadcasting: integers "
+                "give float32.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_divide,
+    NEAP__FUSED(divide),
+    NEAP__GRADIENT(divide_gradient, 0),
+};
+
+NEAP_OP(floor_divide) = {
+    NEAP__NAMED("floor_divide"),
+    .info.doc =
+        "The largest whole number not above x / y, element by element with broadcasting.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(floor_divide),
+    NEAP__ZERO_GRADIENT(0),
+};
+
+/* x mod y = x - y floor(x / y), whose last factor is piecewise constant. */
+static void mod_gradient(neap__grad *g)
+{
+    if (neap__wants(g, 0))
+        g->dx[0] = neap__sum_to(g, g->dy, g->x[0]);
+    if (neap__wants(g, 1)) {
+        neap_node *count = neap__binary(g, &neap__op_floor_divide, g->x[0], g->x[1]);
+        g->dx[1] = neap__sum_to(g, neap__neg(g, neap__mul(g, g->dy, count)), g->x[1]);
+    }
+}
+
+NEAP_OP(mod) = {
+    NEAP__NAMED("mod"),
+    .info.doc = "What floor_divide leaves of x, with the sign of y, element by element "
+                "with broadcasting; NaN where y is 0.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(mod),
+    NEAP__GRADIENT(mod_gradient, 0),
+};
+
+/* y x^(y - 1). A constant exponent is reduced here, and ends at 0: so that the third
+ * derivative of x^2 at 0 is 0, not 0 times infinity. */
+static neap_node *pow_slope(neap__grad *g)
+{
+    neap_node *x = g->x[0], *y = g->x[1];
+    if (y->op == &neap__op_constant && y->fact.shape.rank == 0) {
+        const neap_tensor *t = neap__attribute(y, "value")->tensor;
+        const double exponent = neap__element_number(t->dtype, t->data, 0);
+        if (exponent == 0)
+            return NULL;
+        neap_node *less = neap__number(g, y, exponent - 1);
+        return neap__mul(g, y, neap__binary(g, &neap__op_pow, x, less));
+    }
+    neap_node *less = neap__sub(g, y, neap__number(g, y, 1));
+    return neap__mul(g, y, neap__binary(g, &neap__op_pow, x, less));
+}
+
+/* The logarithm of x where it is above 0, else 0; its own gradient is finite
+ * everywhere. */
+static neap_node *safe_log(neap__grad *g, neap_node *x)
+{
+    neap_node *above = neap__binary(g, &neap__op_greater, x, neap__number(g, x, 0));
+    neap_node *choice[] = {above, x, neap__number(g, x, 1)};
+    return neap__unary(g, &neap__op_log,
+                       neap__derive(g, &neap__op_where, choice, 3, NULL, 0));
+}
+
+static void pow_gradient(neap__grad *g)
+{
+    if (neap__wants(g, 0))
+        g->dx[0] = neap__sum_to(g, neap__mul(g, g->dy, pow_slope(g)), g->x[0]);
+    if (neap__wants(g, 1)) {
+        neap_node *slope = neap__mul(g, g->y, safe_log(g, g->x[0]));
+        g->dx[1] = neap__sum_to(g, neap__mul(g, g->dy, slope), g->x[1]);
+    }
+}
+
+NEAP_OP(pow) = {
+    NEAP__NAMED("pow"),
+    .info.doc =
+        "x to the power of y, element by element with broadcasting; NaN for a negative x "
+        "and a y that is not whole. Integers wrap; a negative integer y gives 0, or 1 "
+        "and -1 their own. The gradient for y is 0 where x is not above 0.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(pow),
+    NEAP__GRADIENT(pow_gradient, 0),
+};
+
+/* The gradient goes to y where `beaten` says so of x and y, else (ties too) to x. */
+static void choice_gradient(neap__grad *g, const neap__op *beaten)
+{
+    neap_node *condition = neap__binary(g, beaten, g->x[0], g->x[1]);
+    neap_node *zero = neap__number(g, g->dy, 0);
+    neap_node *to_x[] = {condition, zero, g->dy}, *to_y[] = {condition, g->dy, zero};
+    if (neap__wants(g, 0))
+        g->dx[0] =
+            neap__sum_to(g, neap__derive(g, &neap__op_where, to_x, 3, NULL, 0), g->x[0]);
+    if (neap__wants(g, 1))
+        g->dx[1] =
+            neap__sum_to(g, neap__derive(g, &neap__op_where, to_y, 3, NULL, 0), g->x[1]);
+}
+
+static void maximum_gradient(neap__grad *g) { choice_gradient(g, &neap__op_less); }
+static void minimum_gradient(neap__grad *g) { choice_gradient(g, &neap__op_greater); }
+
+NEAP_OP(maximum) = {
+    NEAP__NAMED("maximum"),
+    .info.doc = "The greater of x and y, element by element with broadcasting; NaN where "
+                "either is. Where they are equal the gradient goes to x.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(maximum),
+    NEAP__GRADIENT(maximum_gradient, 0),
+};
+
+NEAP_OP(minimum) = {
+    NEAP__NAMED("minimum"),
+    .info.doc = "The lesser of x and y, element by element with broadcasting; NaN where "
+                "either is. Where they are equal the gradient goes to x.",
+    .info.inputs = "x y",
+    .dtypes = NEAP__NUMERIC,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(minimum),
+    NEAP__GRADIENT(minimum_gradient, 0),
+};

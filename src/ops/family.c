@@ -1,0 +1,222 @@
+/* family.c - what the families of operations share; see family.h. */
+#include "ops/family.h"
+
+#include <inttypes.h>
+
+/* ---- Attributes -------------------------------------------------------------------- */
+
+int neap__dtype_of(const neap__inference *i, const char *name, neap__dtypes set,
+                   neap_dtype *dtype)
+{
+    const int64_t value = neap__attribute(i->node, name)->integer;
+    if (value > 0 && value < NEAP__DTYPES && (set & NEAP__BIT(value))) {
+        *dtype = (neap_dtype)value;
+        return NEAP_OK;
+    }
+    char buffer[160];
+    neap__text text = neap__text_over(buffer, sizeof buffer);
+    neap__text_dtypes(&text, set);
+    return neap__fail(i->err, NEAP_EDTYPE, "%s must be one of %s, got %s", name, buffer,
+                      neap_dtype_name((neap_dtype)value));
+}
+
+/* What is known of a node in the place of integers. */
+static int node_integers(const neap__fact *f, const char *name, neap__known *k,
+                         neap_error *err)
+{
+    if (!(NEAP__INDEX & NEAP__BIT(f->dtype)))
+        return neap__fail(err, NEAP_EDTYPE, "%s must be int32 or int64, got %s", name,
+                          neap_dtype_name(f->dtype));
+    if (f->shape.rank > 1) {
+        char text[NEAP__SHAPE_SIZE];
+        return neap__fail(err, NEAP_ESHAPE, "%s must have rank 0 or 1, got shape %s",
+                          name, neap__shape_text(text, &f->shape));
+    }
+    if (f->known)
+        *k = *f->known;
+    else if (f->shape.rank == 0)
+        k->count = 1;
+    else if (f->shape.rank == 1 && f->shape.dims[0] <= NEAP__KNOWN)
+        k->count = (int)f->shape.dims[0];
+    else if (f->shape.rank == 1)
+        k->count = NEAP__KNOWN;
+    return NEAP_OK;
+}
+
+int neap__integers(const neap_node *n, const neap__fact *in, const char *name,
+                   neap__known *k, neap_error *err)
+{
+    const neap__value *v = neap__attribute(n, name);
+    *k = (neap__known){.count = -1};
+    if (v->kind == NEAP_KIND_NODE) {
+        int status = node_integers(&in[v->input], name, k, err);
+        if (status)
+            return status;
+    } else if (v->kind == NEAP_KIND_INT) {
+        *k = (neap__known){1, 1, {v->integer}};
+    } else {
+        k->count = v->count < NEAP__KNOWN ? (int)v->count : NEAP__KNOWN;
+        k->mask = (UINT32_C(1) << k->count) - 1;
+        for (int d = 0; d < k->count; d++)
+            k->values[d] = v->integers[d];
+    }
+    if (k->count > NEAP_MAX_RANK)
+        return neap__fail(err, NEAP_ELIMIT, "%s has more than %d entries", name,
+                          NEAP_MAX_RANK);
+    return NEAP_OK;
+}
+
+int neap__dims(const neap__inference *i, const char *name, neap__shape *shape)
+{
+    neap__known k;
+    int status = neap__integers(i->node, i->in, name, &k, i->err);
+    if (status)
+        return status;
+    for (int d = 0; d < k.count; d++) {
+        if (!neap__knows(&k, d))
+            k.values[d] = -1;
+        else if (k.values[d] < 0)
+            return neap__fail(i->err, NEAP_ERANGE, "dimension %d is negative: %" PRId64,
+                              d, k.values[d]);
+    }
+    return neap__shape_make(shape, k.count, k.values, true, name, i->err)
+               ? NEAP_OK
+               : neap__told(i->err);
+}
+
+int neap__axis_of(const neap_node *n, int rank, int *axis, neap_error *err)
+{
+    return neap__axis(neap__attribute(n, "axis")->integer, rank, axis, err)
+               ? NEAP_OK
+               : neap__told(err);
+}
+
+void neap__split(const neap__shape *s, int axis, int64_t *outer, int64_t *count,
+                 int64_t *inner)
+{
+    *outer = *inner = 1;
+    *count = axis < s->rank ? s->dims[axis] : 1;
+    for (int d = 0; d < s->rank; d++)
+        *(d < axis ? outer : inner) *= d == axis ? 1 : s->dims[d];
+}
+
+int neap__differ(neap_error *err, const char *what, const neap__shape *a,
+                 const neap__shape *b)
+{
+    char first[NEAP__SHAPE_SIZE], second[NEAP__SHAPE_SIZE];
+    return neap__fail(err, NEAP_ESHAPE, "%s: %s and %s", what, neap__shape_text(first, a),
+                      neap__shape_text(second, b));
+}
+
+/* ---- Inference --------------------------------------------------------------------- */
+
+int neap__infer_merge(neap__inference *i)
+{
+    i->out->dtype = i->in[0].dtype;
+    i->out->shape = i->in[0].shape;
+    for (uint32_t k = 1; k < i->node->data_inputs; k++)
+        if (!neap__shape_merge(&i->out->shape, &i->in[k].shape, &i->out->shape))
+            return neap__differ(i->err, "shapes differ", &i->out->shape, &i->in[k].shape);
+    return NEAP_OK;
+}
+
+/* Elements of a value that may be known; -1 for one that never is. */
+static int64_t knowable(const neap__fact *f)
+{
+    if (!neap__is_integer(f->dtype) || f->shape.rank < 0 || f->shape.rank > 1)
+        return -1;
+    int64_t count = f->shape.rank ? f->shape.dims[0] : 1;
+    return count <= NEAP__KNOWN ? count : -1;
+}
+
+int neap__know(neap__inference *i, const neap__known *k)
+{
+    if (k->count != knowable(i->out) || (k->count && !k->mask))
+        return NEAP_OK;
+    neap__known *kept = neap__arena_alloc(i->arena, sizeof *kept, i->err);
+    if (!kept)
+        return NEAP_ENOMEM;
+    *kept = *k;
+    i->out->known = kept;
+    return NEAP_OK;
+}
+
+int neap__know_same(neap__inference *i)
+{
+    return i->in[0].known ? neap__know(i, i->in[0].known) : NEAP_OK;
+}
+
+int neap__know_all(neap__inference *i, int64_t value)
+{
+    const int64_t count = knowable(i->out);
+    if (count < 0)
+        return NEAP_OK;
+    neap__known k = {(int)count, (UINT32_C(1) << count) - 1, {0}};
+    for (int e = 0; e < k.count; e++)
+        k.values[e] = value;
+    return neap__know(i, &k);
+}
+
+int64_t neap__wrap(neap_dtype dtype, int64_t value)
+{
+    switch (dtype) {
+    case NEAP_INT8:
+        return (int8_t)value;
+    case NEAP_UINT8:
+        return (uint8_t)value;
+    case NEAP_INT16:
+        return (int16_t)value;
+    case NEAP_INT32:
+        return (int32_t)value;
+    default:
+        return value;
+    }
+}
+
+/* ---- Binding ----------------------------------------------------------------------- */
+
+int neap__bind_copy(neap__binding *b, const int64_t *strides, int64_t offset)
+{
+    neap__copy_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
+    if (!args)
+        return NEAP_ENOMEM;
+    args->width = neap_dtype_size(b->out->dtype);
+    neap__copy_fix(args, b->out->shape.rank, b->out->shape.dims, strides);
+    args->offset = offset;
+    b->kernel = neap__cpu_copy;
+    b->args = args;
+    return NEAP_OK;
+}
+
+/* ---- Gradients --------------------------------------------------------------------- */
+
+neap_node *neap__derive(neap__grad *g, const neap__op *op, neap_node *const *inputs,
+                        size_t input_count, const neap_attribute *attributes,
+                        size_t attribute_count)
+{
+    for (size_t i = 0; i < input_count; i++)
+        if (!inputs[i])
+            return NULL;
+    return neap__build(g->graph, op, inputs, input_count, attributes, attribute_count,
+                       NULL, g->err);
+}
+
+neap_attribute neap__given(const neap_node *n, const char *name)
+{
+    const neap__value *v = neap__attribute(n, name);
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = v->kind;
+    a.integer = v->integer;
+    a.number = v->number;
+    a.string = v->string;
+    a.integers = v->integers;
+    a.count = v->count;
+    a.tensor = v->tensor;
+    a.node = v->kind == NEAP_KIND_NODE ? n->inputs[v->input] : NULL;
+    return a;
+}
+
+neap_node *neap__broadcast_as(neap__grad *g, neap_node *x, neap_node *like)
+{
+    return neap__binary(g, &neap__op_broadcast_like, x, like);
+}

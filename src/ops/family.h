@@ -1,0 +1,105 @@
+/* family.h - what the families of operations share: short forms of descriptors and
+ * schemas, and how attributes, known values and the nodes of gradients are read and
+ * made. */
+#ifndef NEAP_FAMILY_H
+#define NEAP_FAMILY_H
+
+#include "ops/ops.h"
+
+/* ---- Descriptors ------------------------------------------------------------------- */
+
+#define NEAP__NAMED(text) .info.name = text, .info.version = 1
+#define NEAP__FUSED(code) .lowering = NEAP__LOWER_ELEMENT, .element = NEAP__ELEMENT_##code
+#define NEAP__BOUND(function) .lowering = NEAP__LOWER_KERNEL, .bind = function
+/* Which of the three an operation is; `more` are further flags of its neap_op_info. */
+#define NEAP__GRADIENT(function, more)                                                   \
+    .info.flags = NEAP_OP_GRADIENT | (more), .differentiable = NEAP__GRADIENT_SOME,      \
+    .gradient = function
+#define NEAP__ZERO_GRADIENT(more)                                                        \
+    .info.flags = NEAP_OP_ZERO | (more), .differentiable = NEAP__GRADIENT_ZERO
+#define NEAP__NO_GRADIENT(more)                                                          \
+    .info.flags = NEAP_OP_NO_GRADIENT | (more), .differentiable = NEAP__GRADIENT_NONE
+
+/* Rows of a schema. */
+#define NEAP__ROWS(...)                                                                  \
+    .info.attributes = (const neap_attribute_info[]){__VA_ARGS__},                       \
+    .info.attribute_count =                                                              \
+        sizeof((const neap_attribute_info[]){__VA_ARGS__}) / sizeof(neap_attribute_info)
+#define NEAP__ROW(text, of, bits)                                                        \
+    {                                                                                    \
+        .name = text, .kind = NEAP_KIND_##of, .flags = (bits)                            \
+    }
+#define NEAP__DEFAULT(text, of, field, value)                                            \
+    {                                                                                    \
+        .name = text, .kind = NEAP_KIND_##of, .fallback = {                              \
+            .name = text,                                                                \
+            .kind = NEAP_KIND_##of,                                                      \
+            .field = value                                                               \
+        }                                                                                \
+    }
+#define NEAP__INT(text, value) NEAP__DEFAULT(text, INT, integer, value)
+#define NEAP__REAL(text, value) NEAP__DEFAULT(text, FLOAT, number, value)
+#define NEAP__FLAG(text, value) NEAP__DEFAULT(text, BOOL, integer, value)
+#define NEAP__DTYPE(text, value) NEAP__DEFAULT(text, DTYPE, integer, value)
+/* Dimensions: integers, or a node whose value specialises the plan. */
+#define NEAP__SIZES(text)                                                                \
+    NEAP__ROW(text, INTS,                                                                \
+              NEAP_ATTRIBUTE_REQUIRED | NEAP_ATTRIBUTE_NODE | NEAP_ATTRIBUTE_SHAPE)
+
+/* ---- Attributes and facts (family.c) ----------------------------------------------- */
+
+/* The code of the error that has been told (to a caller who may not have asked for
+ * it). */
+static inline int neap__told(const neap_error *err)
+{
+    return err && err->code ? err->code : NEAP_EARG;
+}
+
+/* The value of a dtype attribute; EDTYPE if it is not in the set. */
+int neap__dtype_of(const neap__inference *i, const char *name, neap__dtypes set,
+                   neap_dtype *dtype);
+/* The numbers of an integer attribute, or what is known of the node in its place.
+ * count -1: not even how many. EDTYPE, ESHAPE, ELIMIT (more than a rank can have). */
+int neap__integers(const neap_node *n, const neap__fact *in, const char *name,
+                   neap__known *k, neap_error *err);
+static inline bool neap__knows(const neap__known *k, int i) { return k->mask >> i & 1; }
+/* An integer attribute as a shape; -1 only where a node leaves it open. ERANGE,
+ * ELIMIT. */
+int neap__dims(const neap__inference *i, const char *name, neap__shape *shape);
+/* An axis attribute of one integer, for this rank. ERANGE. */
+int neap__axis_of(const neap_node *n, int rank, int *axis, neap_error *err);
+/* Sizes before, at and after an axis: a shape seen as (outer, count, inner). */
+void neap__split(const neap__shape *s, int axis, int64_t *outer, int64_t *count,
+                 int64_t *inner);
+/* ESHAPE with both shapes: "WHAT: (2, 3) and (4,)". */
+int neap__differ(neap_error *err, const char *what, const neap__shape *a,
+                 const neap__shape *b);
+
+/* Inference: all inputs have one shape, and so has the result; dtype of input 0. */
+neap__infer neap__infer_merge;
+/* The values of the result are `k`: kept if it is of a kind whose values travel. */
+int neap__know(neap__inference *i, const neap__known *k);
+/* The result has the elements of input 0, in their order. */
+int neap__know_same(neap__inference *i);
+/* Every element of the result is `value`. */
+int neap__know_all(neap__inference *i, int64_t value);
+/* An integer as the dtype holds it: wrapped. */
+int64_t neap__wrap(neap_dtype dtype, int64_t value);
+
+/* ---- Binding ----------------------------------------------------------------------- */
+
+/* A copy of the operand under the result's shape; strides in elements. */
+int neap__bind_copy(neap__binding *b, const int64_t *strides, int64_t offset);
+
+/* ---- Gradients --------------------------------------------------------------------- */
+
+/* A node for a gradient; NULL if an input is NULL. Absent attributes are passed over. */
+neap_node *neap__derive(neap__grad *g, const neap__op *op, neap_node *const *inputs,
+                        size_t input_count, const neap_attribute *attributes,
+                        size_t attribute_count);
+/* An attribute of a node, to be given to another. */
+neap_attribute neap__given(const neap_node *n, const char *name);
+/* x broadcast to the shape of `like`. */
+neap_node *neap__broadcast_as(neap__grad *g, neap_node *x, neap_node *like);
+
+#endif

@@ -1,0 +1,454 @@
+/* index.c - parts of values, by position: joined, cut out; and their gradients, which
+ * put parts back. */
+#include "ops/family.h"
+
+#include <inttypes.h>
+
+/* ---- concat ------------------------------------------------------------------------ */
+
+/* Two parts agree in all but the axis: what both say. */
+static int join(neap_error *err, neap__shape *all, const neap__shape *part, int axis)
+{
+    neap__shape a = *all, b = *part;
+    if (a.rank != b.rank)
+        return neap__differ(err, "shapes differ in rank", all, part);
+    a.dims[axis] = b.dims[axis] = 1;
+    if (!neap__shape_merge(&a, &b, &a)) {
+        char what[48];
+        neap__text text = neap__text_over(what, sizeof what);
+        neap__text_add(&text, "shapes differ beside axis %d", axis);
+        return neap__differ(err, what, all, part);
+    }
+    a.dims[axis] = all->dims[axis];
+    *all = a;
+    return NEAP_OK;
+}
+
+/* The shape of `count` values joined. */
+static int joined_shape(const neap_node *n, const neap__fact *in, uint32_t count,
+                        neap__shape *shape, neap_error *err)
+{
+    const neap__shape *first = NULL;
+    for (uint32_t i = 0; i < count && !first; i++)
+        if (in[i].shape.rank >= 0)
+            first = &in[i].shape;
+    *shape = neap__unknown_shape();
+    if (!first)
+        return NEAP_OK;
+    neap__shape all = *first;
+    int axis, status = neap__axis_of(n, all.rank, &axis, err);
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < count && !status; i++) {
+        const int64_t size =
+            in[i].shape.rank < 0 ? -1 : in[i].shape.dims[axis < 0 ? 0 : axis];
+        if (in[i].shape.rank >= 0)
+            status = join(err, &all, &in[i].shape, axis);
+        if (size < 0 || sum < 0)
+            sum = -1;
+        else if (!neap__add_int(sum, size, &sum))
+            status =
+                neap__fail(err, NEAP_ELIMIT, "the sum along axis %d is too large", axis);
+    }
+    if (status)
+        return status;
+    all.dims[axis] = sum;
+    return neap__shape_make(shape, all.rank, all.dims, true, "the result", err)
+               ? NEAP_OK
+               : neap__told(err);
+}
+
+/* Vectors of known numbers give a vector of known numbers. */
+static int know_joined(neap__inference *i)
+{
+    neap__known k = {0, 0, {0}};
+    for (uint32_t part = 0; part < i->node->data_inputs; part++) {
+        const neap__fact *f = &i->in[part];
+        const int64_t count = f->shape.rank == 1 ? f->shape.dims[0] : -1;
+        if (count < 0 || count > NEAP__KNOWN - k.count)
+            return NEAP_OK;
+        for (int e = 0; e < (int)count; e++, k.count++) {
+            if (f->known && neap__knows(f->known, e)) {
+                k.values[k.count] = f->known->values[e];
+                k.mask |= UINT32_C(1) << k.count;
+            }
+        }
+    }
+    return neap__know(i, &k);
+}
+
+static int infer_concat(neap__inference *i)
+{
+    i->out->dtype = i->in[0].dtype;
+    int status =
+        joined_shape(i->node, i->in, i->node->data_inputs, &i->out->shape, i->err);
+    return status ? status : know_joined(i);
+}
+
+static int bind_concat(neap__binding *b)
+{
+    const uint32_t count = b->node->data_inputs;
+    neap__concat_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
+    int64_t *bytes = neap__arena_array(b->arena, count, sizeof *bytes, b->err);
+    if (!args || !bytes)
+        return NEAP_ENOMEM;
+    int64_t size, inner;
+    int axis, status = neap__axis_of(b->node, b->out->shape.rank, &axis, b->err);
+    if (status)
+        return status;
+    neap__split(&b->out->shape, axis, &args->outer, &size, &inner);
+    inner *= (int64_t)neap_dtype_size(b->out->dtype);
+    for (uint32_t i = 0; i < count; i++)
+        bytes[i] = b->in[i].shape.dims[axis] * inner;
+    args->count = (int)count;
+    args->bytes = bytes;
+    args->total = size * inner;
+    b->kernel = neap__cpu_concat;
+    b->args = args;
+    return NEAP_OK;
+}
+
+/* Room for the inputs of a node that takes all of this one's and one more; NULL: no
+ * memory. */
+static neap_node **gather_inputs(neap__grad *g, uint32_t count)
+{
+    return neap__alloc(g->graph->account, (size_t)count * sizeof(neap_node *),
+                       NEAP_MEMORY_NODE, g->err);
+}
+
+static void free_inputs(neap__grad *g, neap_node **inputs, uint32_t count)
+{
+    neap__free(g->graph->account, inputs, (size_t)count * sizeof *inputs,
+               NEAP_MEMORY_NODE);
+}
+
+static void concat_gradient(neap__grad *g)
+{
+    const uint32_t count = g->node->data_inputs;
+    neap_node **inputs = gather_inputs(g, count + 1);
+    if (!inputs)
+        return;
+    inputs[0] = g->dy;
+    for (uint32_t i = 0; i < count; i++)
+        inputs[i + 1] = g->x[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const neap_attribute attributes[] = {neap__given(g->node, "axis"),
+                                             neap_attribute_int("index", i)};
+        if (neap__wants(g, (int)i))
+            g->dx[i] = neap__derive(g, &neap__op_concat_gradient, inputs, count + 1,
+                                    attributes, 2);
+    }
+    free_inputs(g, inputs, count + 1);
+}
+
+NEAP_OP(concat) = {
+    NEAP__NAMED("concat"),
+    .info.doc =
+        "Values joined along an axis, in order; their other dimensions are the same.",
+    .info.inputs = "x...",
+    NEAP__ROWS(NEAP__ROW("axis", INT, NEAP_ATTRIBUTE_REQUIRED)),
+    .dtypes = NEAP__ANY,
+    .infer = infer_concat,
+    NEAP__BOUND(bind_concat),
+    NEAP__GRADIENT(concat_gradient, 0),
+};
+
+static int infer_concat_gradient(neap__inference *i)
+{
+    const uint32_t count = i->node->data_inputs - 1;
+    const int64_t index = neap__attribute(i->node, "index")->integer;
+    neap__shape joined;
+    int status = joined_shape(i->node, i->in + 1, count, &joined, i->err);
+    if (status)
+        return status;
+    if (index < 0 || index >= count)
+        return neap__fail(i->err, NEAP_ERANGE,
+                          "index %" PRId64 " is not in [0, %" PRIu32 ")", index, count);
+    if (!neap__shape_compatible(&i->in[0].shape, &joined))
+        return neap__differ(i->err, "shapes differ", &i->in[0].shape, &joined);
+    i->out->dtype = i->in[0].dtype;
+    i->out->shape = i->in[1 + index].shape;
+    return NEAP_OK;
+}
+
+static int bind_concat_gradient(neap__binding *b)
+{
+    const int64_t index = neap__attribute(b->node, "index")->integer;
+    int64_t strides[NEAP_MAX_RANK], offset = 0;
+    int axis, status = neap__axis_of(b->node, b->out->shape.rank, &axis, b->err);
+    if (status)
+        return status;
+    neap__strides(&b->in[0].shape, strides);
+    for (int64_t i = 0; i < index; i++)
+        offset += b->in[1 + i].shape.dims[axis] * strides[axis];
+    return neap__bind_copy(b, strides, offset);
+}
+
+/* The part, among zeros. */
+static void concat_gradient_gradient(neap__grad *g)
+{
+    const uint32_t count = g->node->data_inputs - 1;
+    const neap_attribute axis = neap__given(g->node, "axis");
+    if (!neap__wants(g, 0))
+        return;
+    neap_node **inputs = gather_inputs(g, count);
+    if (!inputs)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        inputs[i] = i == neap__attribute(g->node, "index")->integer
+                        ? g->dy
+                        : neap__unary(g, &neap__op_zeros_like, g->x[1 + i]);
+    g->dx[0] = neap__derive(g, &neap__op_concat, inputs, count, &axis, 1);
+    free_inputs(g, inputs, count);
+}
+
+NEAP_OP(concat_gradient) = {
+    NEAP__NAMED("concat_gradient"),
+    .info.doc = "The part of dy that is the gradient of x[index], where all x were "
+                "joined along an axis. The elements of x are not read.",
+    .info.inputs = "dy x...",
+    NEAP__ROWS(NEAP__ROW("axis", INT, NEAP_ATTRIBUTE_REQUIRED),
+               NEAP__ROW("index", INT, NEAP_ATTRIBUTE_REQUIRED)),
+    .dtypes = NEAP__ANY,
+    .shape_only = ~1U,
+    .infer = infer_concat_gradient,
+    NEAP__BOUND(bind_concat_gradient),
+    NEAP__GRADIENT(concat_gradient_gradient, NEAP_OP_INTERNAL),
+};
+
+/* ---- slice ------------------------------------------------------------------------- */
+
+/* Whether a part of `size` elements from `begin` lies within a dimension; -1: not
+ * known. */
+static int check_part(neap_error *err, int d, const neap__known *begin, int64_t size,
+                      int64_t of)
+{
+    const bool known = neap__knows(begin, d);
+    const int64_t at = known ? begin->values[d] : 0;
+    if (at >= 0 && (of < 0 || (at <= of && size <= of - at)))
+        return NEAP_OK;
+    if (!known)
+        return neap__fail(err, NEAP_ERANGE,
+                          "size[%d] = %" PRId64 " does not fit dimension %" PRId64, d,
+                          size, of);
+    char dimension[24] = "?";
+    neap__text text = neap__text_over(dimension, sizeof dimension);
+    neap__text_add(&text, of < 0 ? "?" : "%" PRId64, of);
+    return neap__fail(err, NEAP_ERANGE,
+                      "begin[%d] = %" PRId64 " with size %" PRId64
+                      " does not fit dimension %s",
+                      d, at, size, dimension);
+}
+
+static int check_entries(neap_error *err, const char *name, int count, int rank)
+{
+    if (count < 0 || count == rank)
+        return NEAP_OK;
+    return neap__fail(err, NEAP_ESHAPE, "%s has %d entr%s, for rank %d", name, count,
+                      count == 1 ? "y" : "ies", rank);
+}
+
+/* One dimension of the result. */
+static int sliced(neap__inference *i, int d, const neap__known *begin,
+                  const neap__known *size)
+{
+    const int64_t of = i->in[0].shape.rank < 0 ? -1 : i->in[0].shape.dims[d];
+    int64_t *out = &i->out->shape.dims[d];
+    *out = size->count >= 0 && neap__knows(size, d) ? size->values[d] : -1;
+    if (*out < -1)
+        return neap__fail(i->err, NEAP_ERANGE, "size[%d] = %" PRId64 " is negative", d,
+                          *out);
+    if (begin->count < 0)
+        return NEAP_OK;
+    int status = check_part(i->err, d, begin, *out < 0 ? 0 : *out, of);
+    if (!status && *out < 0 && of >= 0 && size->count >= 0 && neap__knows(size, d) &&
+        neap__knows(begin, d))
+        *out = of - begin->values[d];
+    return status;
+}
+
+static int know_sliced(neap__inference *i, const neap__known *begin)
+{
+    const neap__known *x = i->in[0].known;
+    if (!x || i->out->shape.rank != 1 || begin->count != 1 || !neap__knows(begin, 0) ||
+        i->out->shape.dims[0] < 0)
+        return NEAP_OK;
+    neap__known k = {(int)i->out->shape.dims[0], 0, {0}};
+    k.mask = (x->mask >> begin->values[0]) & ((UINT32_C(1) << k.count) - 1);
+    for (int e = 0; e < k.count; e++)
+        k.values[e] = x->values[begin->values[0] + e];
+    return neap__know(i, &k);
+}
+
+static int infer_slice(neap__inference *i)
+{
+    neap__known begin, size;
+    int rank = i->in[0].shape.rank;
+    int status = neap__integers(i->node, i->in, "begin", &begin, i->err);
+    status = status ? status : neap__integers(i->node, i->in, "size", &size, i->err);
+    if (status)
+        return status;
+    i->out->dtype = i->in[0].dtype;
+    i->out->shape = neap__unknown_shape();
+    rank = rank >= 0 ? rank : begin.count >= 0 ? begin.count : size.count;
+    if (rank < 0)
+        return NEAP_OK;
+    if ((status = check_entries(i->err, "begin", begin.count, rank)) ||
+        (status = check_entries(i->err, "size", size.count, rank)))
+        return status;
+    i->out->shape.rank = rank;
+    for (int d = 0; d < rank; d++)
+        if ((status = sliced(i, d, &begin, &size)))
+            return status;
+    return know_sliced(i, &begin);
+}
+
+/* Where the begins are the run's to tell. */
+typedef struct slice_call {
+    neap__slice_args slice;
+    int begin; /* which input they are */
+} slice_call;
+
+static int slice_at(const neap__call *call)
+{
+    const slice_call *args = call->args;
+    const void *const in[] = {call->in[0], call->in[args->begin]};
+    neap__call slice = *call;
+    slice.in = in;
+    slice.args = &args->slice;
+    return neap__cpu_slice(&slice);
+}
+
+static int bind_slice(neap__binding *b)
+{
+    neap__known begin;
+    int64_t strides[NEAP_MAX_RANK], offset = 0;
+    int status = neap__integers(b->node, b->in, "begin", &begin, b->err);
+    if (status)
+        return status;
+    if (neap__known_all(&begin)) {
+        neap__strides(&b->in[0].shape, strides);
+        for (int d = 0; d < begin.count; d++)
+            offset += begin.values[d] * strides[d];
+        return neap__bind_copy(b, strides, offset);
+    }
+    slice_call *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
+    if (!args)
+        return NEAP_ENOMEM;
+    args->begin = neap__attribute(b->node, "begin")->input;
+    args->slice =
+        (neap__slice_args){neap_dtype_size(b->out->dtype), b->in[args->begin].dtype,
+                           b->in[0].shape, b->out->shape};
+    b->kernel = slice_at;
+    b->args = args;
+    return NEAP_OK;
+}
+
+/* The begins of a slice as a node. */
+static neap_node *begin_node(neap__grad *g)
+{
+    const neap__value *begin = neap__attribute(g->node, "begin");
+    if (begin->kind == NEAP_KIND_NODE)
+        return g->x[begin->input];
+    const int64_t count = (int64_t)begin->count;
+    neap_tensor *t = neap_tensor_copy(NEAP_INT64, 1, &count, begin->integers, g->err);
+    neap_node *n = t ? neap_constant(g->graph, t, g->err) : NULL;
+    neap_tensor_release(t);
+    return n;
+}
+
+static void slice_gradient(neap__grad *g)
+{
+    if (!neap__wants(g, 0))
+        return;
+    neap_node *inputs[] = {g->dy, begin_node(g), g->x[0]};
+    g->dx[0] = neap__derive(g, &neap__op_slice_gradient, inputs, 3, NULL, 0);
+}
+
+NEAP_OP(slice) = {
+    NEAP__NAMED("slice"),
+    .info.doc = "The part of x that begins at `begin` and has shape `size`, in which -1 "
+                "means all that follows. A part that does not lie within x is an error.",
+    .info.inputs = "x",
+    NEAP__ROWS(NEAP__ROW("begin", INTS, NEAP_ATTRIBUTE_REQUIRED | NEAP_ATTRIBUTE_NODE),
+               NEAP__SIZES("size")),
+    .dtypes = NEAP__ANY,
+    .effects = NEAP__FALLIBLE,
+    .infer = infer_slice,
+    NEAP__BOUND(bind_slice),
+    NEAP__GRADIENT(slice_gradient, 0),
+};
+
+static int infer_slice_gradient(neap__inference *i)
+{
+    const neap__shape *dy = &i->in[0].shape, *at = &i->in[1].shape, *x = &i->in[2].shape;
+    neap__known begin = {-1, 0, {0}};
+    if (dy->rank >= 0 && x->rank >= 0 && dy->rank != x->rank)
+        return neap__differ(i->err, "shapes differ in rank", dy, x);
+    i->out->dtype = i->in[0].dtype;
+    i->out->shape = *x;
+    if (x->rank < 0)
+        return NEAP_OK;
+    if (at->rank > 1 || (at->rank == 0 && x->rank != 1) ||
+        (at->rank == 1 && at->dims[0] >= 0 && at->dims[0] != x->rank))
+        return neap__differ(i->err, "begin does not fit x", at, x);
+    if (i->in[1].known)
+        begin = *i->in[1].known;
+    for (int d = 0; d < x->rank && dy->rank >= 0; d++) {
+        int status =
+            check_part(i->err, d, &begin, dy->dims[d] < 0 ? 0 : dy->dims[d], x->dims[d]);
+        if (status)
+            return status;
+    }
+    return NEAP_OK;
+}
+
+static int bind_slice_gradient(neap__binding *b)
+{
+    const size_t width = neap_dtype_size(b->out->dtype);
+    if (neap__known_all(b->in[1].known)) {
+        neap__pad_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
+        if (!args)
+            return NEAP_ENOMEM;
+        *args = (neap__pad_args){width, b->in[0].shape, b->out->shape, {0}};
+        for (int d = 0; d < b->out->shape.rank; d++)
+            args->begin[d] = b->in[1].known->values[d];
+        b->kernel = neap__cpu_pad_zero;
+        b->args = args;
+        return NEAP_OK;
+    }
+    neap__slice_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
+    if (!args)
+        return NEAP_ENOMEM;
+    *args = (neap__slice_args){width, b->in[1].dtype, b->out->shape, b->in[0].shape};
+    b->kernel = neap__cpu_unslice;
+    b->args = args;
+    return NEAP_OK;
+}
+
+/* The same part of the gradient. */
+static void slice_gradient_gradient(neap__grad *g)
+{
+    if (!neap__wants(g, 0))
+        return;
+    neap_node *size = neap__unary(g, &neap__op_shape, g->x[0]);
+    if (!size)
+        return;
+    const neap_attribute attributes[] = {neap_attribute_node("begin", g->x[1]),
+                                         neap_attribute_node("size", size)};
+    g->dx[0] = neap__derive(g, &neap__op_slice, &g->dy, 1, attributes, 2);
+}
+
+NEAP_OP(slice_gradient) = {
+    NEAP__NAMED("slice_gradient"),
+    .info.doc =
+        "Zeros of the shape of x, with dy at `begin`. The elements of x are not read.",
+    .info.inputs = "dy begin x",
+    .dtype_rule = NEAP__EACH,
+    .dtypes = NEAP__ANY,
+    .input_dtypes = {0, NEAP__INDEX},
+    .shape_only = 4,
+    .effects = NEAP__FALLIBLE,
+    .infer = infer_slice_gradient,
+    NEAP__BOUND(bind_slice_gradient),
+    NEAP__GRADIENT(slice_gradient_gradient, NEAP_OP_INTERNAL),
+};

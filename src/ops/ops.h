@@ -1,0 +1,73 @@
+/* ops.h - the registry, and what operations share: inference helpers, gradient
+ * helpers. */
+#ifndef NEAP_OPS_H
+#define NEAP_OPS_H
+
+#include "graph/graph.h"
+
+/* ---- The registry (registry.c): a loop over ops.def ------------------------------ */
+
+/* A descriptor is written as NEAP_OP(name) = {...}; ops.def names each once. */
+#define NEAP_OP(opname) const neap__op neap__op_##opname
+#define X(opname) extern NEAP_OP(opname);
+#include "ops/ops.def"
+#undef X
+
+extern const neap__op *const neap__ops[]; /* in the order of ops.def */
+extern const size_t neap__op_total;
+/* By name; NULL. One pass over the table: names differ in their first bytes. */
+const neap__op *neap__op_named(const char *name);
+
+/* ---- Inference (infer.c) --------------------------------------------------------- */
+
+neap__infer neap__infer_same;      /* dtype and shape of input 0 (and its known values) */
+neap__infer neap__infer_broadcast; /* all inputs broadcast; dtype of input 0 */
+neap__infer neap__infer_compare;   /* the same, dtype bool */
+neap__infer neap__infer_like_second; /* shape of input 1, dtype of input 0 */
+neap__infer neap__infer_none;        /* no value */
+
+/* ---- Building (build.c) ---------------------------------------------------------- */
+
+/* The body of every generated builder: the header's conventions for NULL, then
+ * neap__build; several results go to `outputs` (else NULL). */
+neap_node *neap__build_public(neap_graph *g, const char *function, const neap__op *op,
+                              neap_node *const *inputs, size_t input_count,
+                              const neap_attribute *attributes, size_t attribute_count,
+                              neap_node **outputs, neap_error *err);
+/* A rank-0 constant; `name` may be NULL. */
+neap_node *neap__scalar(neap_graph *g, neap_dtype dtype, double value, const char *name,
+                        neap_error *err);
+
+/* ---- Products (matmul.c) --------------------------------------------------------- */
+
+/* The sizes of a matmul node's product from whole facts: all of the struct but `isa`,
+ * `epilogue` and `engine`. */
+void neap__matmul_fix(const neap_node *n, const neap__fact *a, const neap__fact *b,
+                      const neap__fact *out, neap__gemm *gemm);
+/* Many matrices on the left with one on the right become one tall product. After
+ * transposes have been taken in. */
+void neap__matmul_fold(neap__gemm *gemm);
+
+/* ---- For gradients (build.c): short builders; a NULL input gives NULL ------------ */
+
+neap_node *neap__unary(neap__grad *g, const neap__op *op, neap_node *x);
+neap_node *neap__binary(neap__grad *g, const neap__op *op, neap_node *x, neap_node *y);
+neap_node *neap__add(neap__grad *g, neap_node *x, neap_node *y);
+neap_node *neap__sub(neap__grad *g, neap_node *x, neap_node *y);
+neap_node *neap__mul(neap__grad *g, neap_node *x, neap_node *y);
+neap_node *neap__div(neap__grad *g, neap_node *x, neap_node *y);
+neap_node *neap__neg(neap__grad *g, neap_node *x);
+/* A rank-0 constant of the dtype of `like`. */
+neap_node *neap__number(neap__grad *g, neap_node *like, double value);
+/* dy summed down to the shape of x: undoes broadcasting. Nothing where the shapes are
+ * one. */
+neap_node *neap__sum_to(neap__grad *g, neap_node *dy, neap_node *x);
+neap_node *neap__reshape_to(neap__grad *g, neap_node *dy, neap_node *x);
+
+/* For bodies of gradients: is dx[i] wanted? */
+static inline bool neap__wants(const neap__grad *g, int i)
+{
+    return i >= 32 || (g->needed >> i & 1);
+}
+
+#endif

@@ -1,0 +1,451 @@
+/* emit.c - a unit becomes an instruction: operands with their places, a kernel with its arguments. */
+#include "plan/plan.h"
+
+#include <string.h>
+
+/* ---- Space -------------------------------------------------------------------------------- */
+
+static int bytes_of(const neap__emitter *e, uint32_t item, size_t *bytes)
+{
+    const neap__fact *fact = &e->plan->facts[item];
+    size_t exact;
+    if (!neap__shape_bytes(&fact->shape, fact->dtype, &exact, e->err) ||
+        !neap__round_size(exact, NEAP__ALIGNMENT, bytes)) {
+        neap__fail(e->err, NEAP_ELIMIT, "its result is too large");
+        neap__blame(e->err, e->s->items[item].node);
+        return NEAP_ELIMIT;
+    }
+    return NEAP_OK;
+}
+
+static bool in_block(const neap__emitter *e, uint32_t storage)
+{
+    return e->s->items[storage].role >= NEAP__ROLE_PART &&
+           e->place[storage].base == NEAP__BASE_BLOCK;
+}
+
+static bool dies(const neap__emitter *e, uint32_t storage, uint32_t unit)
+{
+    return (e->s->passes & NEAP__PASS_PLACE) && in_block(e, storage) && e->last[storage] == unit;
+}
+
+static int take(neap__emitter *e, size_t bytes, size_t *offset)
+{
+    e->plan->unshared += bytes;
+    if (!(e->s->passes & NEAP__PASS_PLACE)) {
+        *offset = e->space.high;
+        return neap__add_size(e->space.high, bytes, &e->space.high)
+                   ? NEAP_OK
+                   : neap__fail(e->err, NEAP_ELIMIT, "a run needs too much memory");
+    }
+    return neap__space_take(&e->space, bytes, offset, e->err) ? NEAP_OK : e->err->code;
+}
+
+static int give(neap__emitter *e, size_t offset, size_t bytes)
+{
+    if (!(e->s->passes & NEAP__PASS_PLACE))
+        return NEAP_OK;
+    return neap__space_give(&e->space, offset, bytes, e->err) ? NEAP_OK : e->err->code;
+}
+
+/* Space for an item that the unit computes, unless it lies elsewhere or on a dying operand. */
+static int place_item(neap__emitter *e, uint32_t item, uint32_t in_place)
+{
+    if (e->place[item].base != NEAP__BASE_BLOCK)
+        return NEAP_OK;
+    if (in_place != NEAP__NONE) {
+        e->place[item] = e->place[in_place];
+        e->last[in_place] = NEAP__NONE; /* its space is the item's now */
+        return NEAP_OK;
+    }
+    size_t bytes;
+    int status = bytes_of(e, item, &bytes);
+    return status ? status : take(e, bytes, &e->place[item].offset);
+}
+
+static int free_item(neap__emitter *e, uint32_t storage)
+{
+    size_t bytes;
+    int status = bytes_of(e, storage, &bytes);
+    return status ? status : give(e, e->place[storage].offset, bytes);
+}
+
+/* ---- Operands ----------------------------------------------------------------------------- */
+
+static int add_place(neap__emitter *e, neap__place place)
+{
+    neap__plan *p = e->plan;
+    if (!neap__grow(p->account, (void **)&p->places, &p->place_capacity, p->place_count + 1,
+                    sizeof *p->places, NEAP_MEMORY_SMALL, e->err))
+        return e->err->code;
+    p->places[p->place_count++] = place;
+    return NEAP_OK;
+}
+
+static int add_operand(neap__emitter *e, uint32_t item)
+{
+    return add_place(e, e->place[neap__storage(e->s, item)]);
+}
+
+/* The instruction is whole: its operands are the places added since `first`. */
+static void add_instruction(neap__emitter *e, uint32_t unit, neap__kernel *kernel,
+                            const void *args, size_t first, uint32_t in_count, size_t scratch)
+{
+    neap__plan *p = e->plan;
+    uint32_t operands = (uint32_t)(p->place_count - first);
+    p->instructions[p->instruction_count++] =
+        (neap__instruction){.kernel = kernel,
+                            .args = args,
+                            .operands = (uint32_t)first,
+                            .in_count = in_count,
+                            .out_count = operands - in_count,
+                            .scratch = scratch,
+                            .unit = unit};
+    if (operands > p->max_operands)
+        p->max_operands = operands;
+}
+
+/* ---- Fused runs and products -------------------------------------------------------------- */
+
+static neap_dtype element_dtype(const neap__emitter *e, uint32_t item)
+{
+    /* where's first operand is its condition. */
+    uint32_t count = neap__element_inputs(e->s->items[item].node);
+    return e->plan->facts[neap__operand(e->s, item, count == 3 ? 1 : 0)].dtype;
+}
+
+static void element_params(const neap_node *n, double params[2])
+{
+    int count = 0;
+    for (size_t i = 0; i < n->op->info.attribute_count && count < 2; i++) {
+        if (n->op->info.attributes[i].kind == NEAP_KIND_FLOAT)
+            params[count++] = n->attributes[i].number;
+    }
+}
+
+static int make_step(neap__emitter *e, const neap__unit *unit, const uint8_t *registers,
+                     uint32_t m, neap__step *step)
+{
+    neap__structure *s = e->s;
+    uint32_t item = unit->members[m];
+    const neap_node *n = s->items[item].node;
+    neap_dtype from = element_dtype(e, item), to = e->plan->facts[item].dtype;
+    step->function = neap__find_element(e->target->isa, n->op->element, from, to);
+    if (!step->function) {
+        neap__fail(e->err, NEAP_EUNSUP, "there is no kernel for %s", neap_dtype_name(from));
+        neap__blame(e->err, n);
+        return NEAP_EUNSUP;
+    }
+    element_params(n, step->params);
+    step->inputs = (uint8_t)neap__element_inputs(n);
+    step->out = registers[m];
+    step->dtype = (uint8_t)to;
+    step->store = item == unit->root ? 0 : -1;
+    for (uint32_t k = 0; k < step->inputs; k++) {
+        uint32_t operand = neap__operand(s, item, k);
+        uint32_t member = neap__member(unit->members, unit->member_count, operand);
+        uint32_t load = 0;
+        while (member == NEAP__NONE && unit->loads[load] != operand)
+            load++;
+        step->in[k] = (uint8_t)(member == NEAP__NONE ? load : unit->load_count + registers[member]);
+    }
+    return NEAP_OK;
+}
+
+static int make_program(neap__emitter *e, const neap__unit *unit, neap__program **out)
+{
+    neap__plan *p = e->plan;
+    uint8_t registers[NEAP__PROGRAM_STEPS];
+    neap__program *g = neap__arena_alloc(&p->arena, sizeof *g, e->err);
+    neap__step *steps = neap__arena_array(&p->arena, unit->member_count, sizeof *steps, e->err);
+    if (!g || !steps)
+        return e->err->code;
+    g->loads = (int)unit->load_count;
+    g->steps = (int)unit->member_count;
+    g->stores = 1;
+    g->registers = neap__assign_registers(e->s, unit->members, unit->member_count, registers);
+    g->step = steps;
+    g->accumulator = -1;
+    neap__shape shapes[NEAP__PROGRAM_LOADS];
+    for (uint32_t k = 0; k < unit->load_count; k++) {
+        g->load[k].dtype = (uint8_t)p->facts[unit->loads[k]].dtype;
+        shapes[k] = p->facts[unit->loads[k]].shape;
+        if (unit->loads[k] == unit->gemm)
+            g->accumulator = (int8_t)k;
+    }
+    for (uint32_t m = 0; m < unit->member_count; m++) {
+        int status = make_step(e, unit, registers, m, &steps[m]);
+        if (status)
+            return status;
+    }
+    neap__program_fix(g, &p->facts[unit->root].shape, shapes);
+    p->flops += (double)unit->member_count * (double)g->size;
+    *out = g;
+    return NEAP_OK;
+}
+
+/* A load on which the store may lie: whole, dying, of one element size, and the only view of its storage. */
+static uint32_t program_in_place(const neap__emitter *e, const neap__unit *unit, uint32_t u)
+{
+    const neap__fact *facts = e->plan->facts, *to = &facts[unit->root];
+    for (uint32_t k = 0; k < unit->load_count; k++) {
+        uint32_t storage = neap__storage(e->s, unit->loads[k]);
+        bool only = true;
+        for (uint32_t j = 0; j < unit->load_count; j++)
+            only &= j == k || neap__storage(e->s, unit->loads[j]) != storage;
+        if (only && dies(e, storage, u) &&
+            neap__shape_equal(&facts[unit->loads[k]].shape, &to->shape) &&
+            neap_dtype_size(facts[storage].dtype) == neap_dtype_size(to->dtype))
+            return storage;
+    }
+    return NEAP__NONE;
+}
+
+static int emit_program(neap__emitter *e, uint32_t u, size_t *scratch)
+{
+    const neap__unit *unit = &e->s->units[u];
+    neap__program *g;
+    size_t first = e->plan->place_count;
+    int status = make_program(e, unit, &g);
+    status = status ? status : place_item(e, unit->root, program_in_place(e, unit, u));
+    for (uint32_t k = 0; k < unit->load_count && !status; k++)
+        status = add_operand(e, unit->loads[k]);
+    status = status ? status : add_operand(e, unit->root);
+    *scratch = neap__program_scratch(g, e->target->workers);
+    size_t offset = 0;
+    status = status ? status : take(e, *scratch, &offset);
+    if (!status) {
+        add_instruction(e, u, neap__cpu_program, g, first, unit->load_count, offset);
+        status = give(e, offset, *scratch);
+    }
+    return status;
+}
+
+static void fix_product(const neap__emitter *e, const neap__unit *unit, neap__gemm *gemm)
+{
+    const neap__item *item = &e->s->items[unit->gemm];
+    const neap__fact *facts = e->plan->facts;
+    const neap__fact *a = &facts[item->inputs[0]], *b = &facts[item->inputs[1]];
+    neap__matmul_fix(item->node, a, b, &facts[unit->gemm], gemm);
+    gemm->dtype = facts[unit->gemm].dtype;
+    gemm->isa = e->target->isa;
+    /* A transpose taken in: the matrix is stored the other way round. */
+    if (item->flip_a) {
+        gemm->transpose_a = !gemm->transpose_a;
+        gemm->lda = a->shape.dims[a->shape.rank - 2];
+    }
+    if (item->flip_b) {
+        gemm->transpose_b = !gemm->transpose_b;
+        gemm->ldb = b->shape.dims[b->shape.rank - 2];
+    }
+}
+
+static int emit_product(neap__emitter *e, uint32_t u)
+{
+    neap__plan *p = e->plan;
+    const neap__unit *unit = &e->s->units[u];
+    size_t first = p->place_count, bytes, offset = 0;
+    neap__gemm *gemm = neap__arena_alloc(&p->arena, sizeof *gemm, e->err);
+    if (!gemm)
+        return e->err->code;
+    fix_product(e, unit, gemm);
+    neap__program *epilogue = NULL;
+    int status = unit->member_count ? make_program(e, unit, &epilogue) : NEAP_OK;
+    gemm->epilogue = epilogue;
+    status = status ? status : place_item(e, unit->root, NEAP__NONE);
+    for (uint32_t k = 0; k < 2 && !status; k++)
+        status = add_operand(e, neap__operand(e->s, unit->gemm, k));
+    uint32_t in_count = 2;
+    for (uint32_t k = 0; k < unit->load_count && !status; k++) {
+        if (unit->loads[k] == unit->gemm)
+            continue;
+        status = add_operand(e, unit->loads[k]);
+        in_count++;
+    }
+    status = status ? status : add_operand(e, unit->root);
+    if (status)
+        return status;
+    p->flops += 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->batch;
+    bytes = neap__gemm_choose(gemm, e->target->workers);
+    if (!neap__round_size(bytes, NEAP__ALIGNMENT, &bytes))
+        return neap__fail(e->err, NEAP_ELIMIT, "a product needs too much memory");
+    status = take(e, bytes, &offset);
+    if (!status) {
+        add_instruction(e, u, neap__cpu_gemm, gemm, first, in_count, offset);
+        status = give(e, offset, bytes);
+    }
+    return status;
+}
+
+/* ---- Kernels ------------------------------------------------------------------------------ */
+
+/* How many results the kernel of an item has: parts follow it. */
+static uint32_t result_count(const neap_node *n)
+{
+    if (n->op->writes)
+        return (uint32_t)__builtin_popcount(n->op->writes);
+    return n->result_count > 1 ? n->result_count : 1;
+}
+
+/* The item that is result `part` of kernel item `root`; NONE where nothing reads it (then only a kernel of the
+ * host leaves it out). */
+static uint32_t part_item(const neap__emitter *e, uint32_t root, uint32_t part)
+{
+    const neap__structure *s = e->s;
+    const neap_node *n = s->items[root].node;
+    if (n->op->writes || n->result_count <= 1)
+        return root + part;
+    for (uint32_t i = root + 1; i < s->item_count; i++) {
+        if (s->items[i].live && s->items[i].role == NEAP__ROLE_PART &&
+            s->items[i].part == part && neap__operand(s, i, 0) == root)
+            return i;
+    }
+    return NEAP__NONE;
+}
+
+static uint32_t kernel_in_place(const neap__emitter *e, const neap__item *item, uint32_t u,
+                                unsigned allowed)
+{
+    const neap__fact *facts = e->plan->facts;
+    size_t to, from;
+    if (!allowed || bytes_of(e, (uint32_t)(item - e->s->items), &to))
+        return NEAP__NONE;
+    for (uint32_t k = 0; k < item->count && k < 32; k++) {
+        uint32_t storage = neap__storage(e->s, item->operands[k]);
+        bool only = (allowed >> k & 1) && dies(e, storage, u);
+        for (uint32_t j = 0; j < item->count && only; j++)
+            only = j == k || neap__shape_only(item->node, j) ||
+                   neap__storage(e->s, item->operands[j]) != storage;
+        if (only && !bytes_of(e, storage, &from) && from == to &&
+            neap_dtype_size(facts[storage].dtype) ==
+                neap_dtype_size(facts[item - e->s->items].dtype))
+            return storage;
+    }
+    return NEAP__NONE;
+}
+
+static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
+{
+    neap__plan *p = e->plan;
+    neap__fact *in = neap__arena_array(&p->arena, item->count + 1, sizeof *in, e->err);
+    if (!in)
+        return e->err->code;
+    for (uint32_t k = 0; k < item->count; k++)
+        in[k] = p->facts[item->inputs[k]];
+    *b = (neap__binding){.node = item->node,
+                         .in = in,
+                         .out = &p->facts[item - e->s->items],
+                         .isa = e->target->isa,
+                         .workers = e->target->workers,
+                         .arena = &p->arena,
+                         .err = e->err};
+    int status = item->node->op->bind(b);
+    if (status)
+        neap__blame(e->err, item->node);
+    return status;
+}
+
+static int add_results(neap__emitter *e, uint32_t root, uint32_t in_place)
+{
+    const neap_node *n = e->s->items[root].node;
+    for (uint32_t part = 0; part < result_count(n); part++) {
+        uint32_t item = part_item(e, root, part);
+        if (item == NEAP__NONE) {
+            int status = add_place(e, (neap__place){NEAP__BASE_NULL, 0});
+            if (status)
+                return status;
+            continue;
+        }
+        int status = place_item(e, item, part ? NEAP__NONE : in_place);
+        status = status ? status : add_place(e, e->place[item]);
+        if (status)
+            return status;
+    }
+    return NEAP_OK;
+}
+
+/* A write that the kernel cannot do in place is made beside. */
+static void note_in_place(neap__emitter *e, uint32_t root, unsigned allowed)
+{
+    const neap__structure *s = e->s;
+    const neap_node *n = s->items[root].node;
+    for (uint32_t part = 0; n->op->writes && part < result_count(n); part++) {
+        neap__place place = e->place[root + part];
+        if (place.base >= e->plan->first_write &&
+            !(allowed >> neap__written_input(n->op, (int)part) & 1))
+            e->plan->writes[place.base - e->plan->first_write].in_place = false;
+    }
+}
+
+static int emit_kernel(neap__emitter *e, uint32_t u)
+{
+    neap__plan *p = e->plan;
+    uint32_t root = e->s->units[u].root;
+    const neap__item *item = &e->s->items[root];
+    size_t first = p->place_count, bytes, offset = 0;
+    neap__binding b;
+    int status = bind(e, item, &b);
+    for (uint32_t k = 0; k < item->count && !status; k++)
+        status = neap__shape_only(item->node, k)
+                     ? add_place(e, (neap__place){NEAP__BASE_NULL, 0})
+                     : add_operand(e, item->operands[k]);
+    if (status)
+        return status;
+    status = add_results(e, root, kernel_in_place(e, item, u, b.in_place));
+    note_in_place(e, root, b.in_place);
+    if (!neap__round_size(b.scratch, NEAP__ALIGNMENT, &bytes))
+        return neap__fail(e->err, NEAP_ELIMIT, "a kernel needs too much memory");
+    status = status ? status : take(e, bytes, &offset);
+    if (status || !b.kernel)
+        return status;
+    add_instruction(e, u, b.kernel, b.args, first, item->count, offset);
+    p->instructions[p->instruction_count - 1].host = b.allocates;
+    if (p->facts[root].dtype != NEAP_DTYPE_NONE)
+        p->flops += (double)neap__shape_size(&p->facts[root].shape);
+    return give(e, offset, bytes);
+}
+
+/* ---- A unit ------------------------------------------------------------------------------- */
+
+static int free_if_last(neap__emitter *e, uint32_t item, uint32_t u)
+{
+    uint32_t storage = neap__storage(e->s, item);
+    if (!dies(e, storage, u))
+        return NEAP_OK;
+    e->last[storage] = NEAP__NONE; /* once */
+    return free_item(e, storage);
+}
+
+/* What this unit read last, and what it made that nobody reads. */
+static int free_dead(neap__emitter *e, uint32_t u)
+{
+    const neap__structure *s = e->s;
+    const neap__unit *unit = &s->units[u];
+    const neap__item *root = &s->items[unit->root];
+    int status = NEAP_OK;
+    for (uint32_t k = 0; k < unit->load_count && !status; k++)
+        status = unit->loads[k] == unit->gemm ? NEAP_OK : free_if_last(e, unit->loads[k], u);
+    const neap__item *reader = unit->gemm != NEAP__NONE ? &s->items[unit->gemm] : root;
+    for (uint32_t k = 0; reader->role != NEAP__ROLE_ELEMENT && k < reader->count && !status; k++)
+        status = neap__shape_only(reader->node, k) ? NEAP_OK
+                                                   : free_if_last(e, reader->operands[k], u);
+    if (root->role != NEAP__ROLE_KERNEL)
+        return status;
+    for (uint32_t part = 0; part < result_count(root->node) && !status; part++) {
+        uint32_t item = part_item(e, unit->root, part);
+        if (item != NEAP__NONE && in_block(e, item) && e->last[item] == NEAP__NONE &&
+            e->plan->facts[item].dtype != NEAP_DTYPE_NONE)
+            status = free_item(e, item);
+    }
+    return status;
+}
+
+int neap__emit(neap__emitter *e, uint32_t u)
+{
+    const neap__unit *unit = &e->s->units[u];
+    size_t scratch;
+    int status = unit->gemm != NEAP__NONE ? emit_product(e, u)
+                 : unit->member_count     ? emit_program(e, u, &scratch)
+                                          : emit_kernel(e, u);
+    return status ? status : free_dead(e, u);
+}

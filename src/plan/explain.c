@@ -1,0 +1,196 @@
+/* explain.c - a plan as text, as a database explains a query. One line an instruction: what it computes, of
+ * which nodes, where the result lies, and what was saved. */
+#include "plan/plan.h"
+
+#include <string.h>
+
+#define MOST_LINES 200 /* of instructions; more are counted */
+#define MOST_NAMES 8   /* of fused nodes in a line */
+
+static const struct {
+    const char *name;
+    unsigned pass;
+} passes[] = {{"fold", NEAP__PASS_FOLD},   {"simplify", NEAP__PASS_SIMPLIFY},
+              {"merge", NEAP__PASS_MERGE}, {"fuse", NEAP__PASS_FUSE},
+              {"place", NEAP__PASS_PLACE}};
+#define PASSES (sizeof passes / sizeof *passes)
+
+bool neap__passes_of(const char *names, unsigned *set, neap_error *err)
+{
+    *set = names ? 0 : NEAP__PASS_ALL;
+    if (!names || !strcmp(names, "none"))
+        return true;
+    for (const char *at = names; *at;) {
+        size_t length = strcspn(at, ","), i = 0;
+        while (i < PASSES && (strlen(passes[i].name) != length ||
+                              memcmp(passes[i].name, at, length)))
+            i++;
+        if (i == PASSES) {
+            char text[NEAP__QUOTED_SIZE];
+            neap__fail(err, NEAP_EARG,
+                       "session: passes \"%s\": there are fold, simplify, merge, fuse and place; "
+                       "or none",
+                       neap__quoted(text, names));
+            return false;
+        }
+        *set |= passes[i].pass;
+        at += length;
+        at += *at == ',';
+    }
+    return true;
+}
+
+static void text_bytes(neap__text *t, double bytes)
+{
+    const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    while (bytes >= 1024 && unit < 4) {
+        bytes /= 1024;
+        unit++;
+    }
+    neap__text_number(t, bytes, bytes < 1000 ? 3 : 4);
+    neap__text_add(t, " %s", units[unit]);
+}
+
+static void text_quoted(neap__text *t, const neap_node *n)
+{
+    char name[NEAP__QUOTED_SIZE];
+    neap__text_add(t, "\"%s\"", neap__quoted(name, n->name));
+}
+
+/* Where the instruction's first result lies. */
+static void text_place(neap__text *t, const neap__plan *p, const neap__instruction *in)
+{
+    neap__place to = p->places[in->operands + in->in_count];
+    if (to.base == NEAP__BASE_NULL)
+        return;
+    if (to.base >= p->first_write) {
+        const neap__write *w = &p->structure->writes[to.base - p->first_write];
+        neap__text_add(t, w->terminal && p->writes[to.base - p->first_write].in_place
+                              ? " -> variable, in place "
+                              : " -> variable ");
+        text_quoted(t, p->structure->variables[w->variable].node);
+        return;
+    }
+    if (to.base >= p->first_result) {
+        neap__text_add(t, " -> result %u", (unsigned)(to.base - p->first_result));
+        return;
+    }
+    neap__text_add(t, " -> block + %zu", to.offset);
+    for (uint32_t k = 0; k < in->in_count; k++) {
+        neap__place from = p->places[in->operands + k];
+        if (from.base == to.base && from.offset == to.offset) {
+            neap__text_add(t, ", in place of operand %u", (unsigned)k);
+            return;
+        }
+    }
+}
+
+static void text_members(neap__text *t, const neap__structure *s, const neap__unit *unit)
+{
+    for (uint32_t m = 0; m < unit->member_count; m++) {
+        if (m == MOST_NAMES && unit->member_count > MOST_NAMES + 1) {
+            neap__text_add(t, " ... %u more", (unsigned)(unit->member_count - m));
+            return;
+        }
+        const neap_node *n = s->items[unit->members[m]].node;
+        neap__text_add(t, "%s%s", m ? " " : "", n->op->info.name);
+    }
+}
+
+static void text_instruction(neap__text *t, const neap__plan *p, uint32_t at)
+{
+    const neap__structure *s = p->structure;
+    const neap__instruction *in = &p->instructions[at];
+    const neap__unit *unit = &s->units[in->unit];
+    const neap_node *n = s->items[unit->root].node;
+    char shape[NEAP__SHAPE_SIZE];
+    neap__text_add(t, "%4u  ", (unsigned)at);
+    if (unit->gemm != NEAP__NONE) {
+        const neap__item *product = &s->items[unit->gemm];
+        const neap__gemm *g = in->args;
+        neap__text_add(t, "product %lld x %lld x %lld%s", (long long)g->m, (long long)g->k,
+                       (long long)g->n, g->engine ? " (OpenBLAS)" : "");
+        if (product->flip_a || product->flip_b)
+            neap__text_add(t, ", transpose taken in");
+        if (unit->member_count) {
+            neap__text_add(t, ", then ");
+            text_members(t, s, unit);
+        }
+    } else if (unit->member_count > 1) {
+        neap__text_add(t, "fused %u: ", (unsigned)unit->member_count);
+        text_members(t, s, unit);
+    } else {
+        neap__text_add(t, "%s", n->op->info.name);
+    }
+    neap__text_add(t, "  ");
+    text_quoted(t, n);
+    neap__text_add(t, " %s %s", neap_dtype_name(p->facts[unit->root].dtype),
+                   neap__shape_text(shape, &p->facts[unit->root].shape));
+    text_place(t, p, in);
+    neap__text_add(t, "\n");
+}
+
+static void text_head(neap__text *t, const neap__plan *p)
+{
+    const neap__structure *s = p->structure;
+    neap__text_add(t, "plan: %u nodes, %u instructions", (unsigned)s->nodes,
+                   (unsigned)p->instruction_count);
+    if (s->merged)
+        neap__text_add(t, ", %u merged", (unsigned)s->merged);
+    if (s->folded)
+        neap__text_add(t, ", %u folded", (unsigned)s->folded);
+    if (s->simplified)
+        neap__text_add(t, ", %u simplified", (unsigned)s->simplified);
+    neap__text_add(t, "\npasses:");
+    for (size_t i = 0; i < PASSES; i++) {
+        if (s->passes & passes[i].pass)
+            neap__text_add(t, " %s", passes[i].name);
+    }
+    neap__text_add(t, "%s (no pass changes a bit: no inexact rewrites)\nblock: ",
+                   s->passes ? "" : " none");
+    text_bytes(t, (double)p->block);
+    neap__text_add(t, " (");
+    text_bytes(t, (double)p->unshared);
+    neap__text_add(t, " without reuse)");
+    if (s->write_count) {
+        neap__text_add(t, ", of which ");
+        text_bytes(t, (double)p->held);
+        neap__text_add(t, " wait for the commit");
+    }
+    neap__text_add(t, "\nflops: ");
+    neap__text_number(t, p->flops, 6);
+    neap__text_add(t, "\n");
+}
+
+void neap__text_plan(neap__text *t, const neap__plan *p)
+{
+    const neap__structure *s = p->structure;
+    text_head(t, p);
+    for (uint32_t i = 0; i < p->instruction_count; i++) {
+        if (i == p->tail)
+            neap__text_add(t, "commit:\n");
+        if (i == MOST_LINES && p->instruction_count > MOST_LINES + 1 && p->tail > i) {
+            neap__text_add(t, "      ... %u more instructions\n",
+                           (unsigned)(p->instruction_count - i));
+            break;
+        }
+        text_instruction(t, p, i);
+    }
+    for (uint32_t i = 0; i < s->fetch_count; i++) {
+        static const char *const from[] = {"nothing",  "result",       "fed value", "variable",
+                                           "constant", "new value of", "committed value of"};
+        const neap__fetch *f = &p->fetches[i];
+        neap__text_add(t, "fetch %u: %s", (unsigned)i, from[f->source]);
+        if (f->source == NEAP__FROM_RESULT)
+            neap__text_add(t, " %u", (unsigned)f->index);
+        else if (f->source == NEAP__FROM_VARIABLE) {
+            neap__text_add(t, " ");
+            text_quoted(t, s->variables[f->index].node);
+        } else if (f->source >= NEAP__FROM_STAGED) {
+            neap__text_add(t, " ");
+            text_quoted(t, s->variables[s->writes[f->index].variable].node);
+        }
+        neap__text_add(t, "\n");
+    }
+}

@@ -1,0 +1,154 @@
+/* callable.c - one run, prepared: checks are made once, and the last plan is at hand. */
+#include "session/session.h"
+
+#include <string.h>
+
+#define FEW 16 /* placeholders whose feeds lie on the stack */
+
+static neap_node **copy_nodes(neap__account *a, neap_node *const *nodes, size_t count,
+                              neap_error *err)
+{
+    neap_node **copy = neap__alloc(a, count * sizeof *copy, NEAP_MEMORY_SMALL, err);
+    if (copy && count)
+        memcpy(copy, nodes, count * sizeof *copy);
+    return copy;
+}
+
+neap_callable *neap_callable_new(neap_session *s, neap_node *const *placeholders,
+                                 size_t placeholder_count, neap_node *const *fetches,
+                                 size_t fetch_count, neap_error *err)
+{
+    neap_error own = NEAP_ERROR_INIT;
+    err = err ? err : &own;
+    if (!neap__session_ready(s, "neap_callable_new", err))
+        return NULL;
+    if ((!placeholders && placeholder_count) || (!fetches && fetch_count)) {
+        neap__null(err, "neap_callable_new", !fetches && fetch_count ? "fetches" : "placeholders");
+        return NULL;
+    }
+    for (size_t i = 0; i < fetch_count; i++) {
+        if (neap__check_node(s, fetches[i], "fetch", i, err))
+            return NULL;
+    }
+    for (size_t i = 0; i < placeholder_count; i++) {
+        if (neap__check_node(s, placeholders[i], "placeholder", i, err))
+            return NULL;
+    }
+    neap__account *a = s->account;
+    neap_callable *c = neap__alloc_zero(a, sizeof *c, NEAP_MEMORY_SMALL, err);
+    if (!c)
+        return NULL;
+    c->session = s;
+    c->account = a;
+    c->placeholder_count = placeholder_count;
+    c->fetch_count = fetch_count;
+    c->placeholders = copy_nodes(a, placeholders, placeholder_count, err);
+    c->fetches = copy_nodes(a, fetches, fetch_count, err);
+    if (!c->placeholders || !c->fetches) {
+        neap_callable_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void neap_callable_free(neap_callable *c)
+{
+    if (!c)
+        return;
+    neap__plan_release(c->plan);
+    neap__free(c->account, c->placeholders, c->placeholder_count * sizeof *c->placeholders,
+               NEAP_MEMORY_SMALL);
+    neap__free(c->account, c->fetches, c->fetch_count * sizeof *c->fetches, NEAP_MEMORY_SMALL);
+    neap__free(c->account, c, sizeof *c, NEAP_MEMORY_SMALL);
+}
+
+/* Under the lock: does the last plan serve these values? What depends on more than their shapes is left to the
+ * cache. */
+static bool serves(const neap__running *r, const neap__plan *p)
+{
+    const neap__structure *s = p ? p->structure : NULL;
+    if (!s || s->open)
+        return false;
+    for (uint32_t i = 0; i < s->feed_count; i++) {
+        if (s->feed_values[i] ||
+            (s->feeds[i] != NEAP__NONE &&
+             !neap__shape_equal(&r->feeds[i].value->shape, &p->feed_shapes[i])))
+            return false;
+    }
+    for (uint32_t i = 0; i < s->variable_count; i++) {
+        if (!neap__value_of(r, s->variables[i].node))
+            return false;
+    }
+    return true;
+}
+
+static int prepared(neap_callable *c, neap__running *r, neap__plan **out, neap_error *err)
+{
+    neap_session *s = c->session;
+    pthread_mutex_lock(&s->lock);
+    if (serves(r, c->plan)) {
+        *out = c->plan;
+        neap__plan_retain(c->plan);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (*out)
+        return NEAP_OK;
+    int status = neap__prepare(r, out, err);
+    if (status || r->segment_count)
+        return status;
+    neap__plan_retain(*out);
+    pthread_mutex_lock(&s->lock);
+    neap__plan *old = c->plan;
+    c->plan = *out;
+    pthread_mutex_unlock(&s->lock);
+    neap__plan_release(old);
+    return NEAP_OK;
+}
+
+static int run_with(neap_callable *c, const neap_run_options *options, neap_feed *feeds,
+                    neap_tensor *const *values, neap_tensor **out, neap_error *err)
+{
+    for (size_t i = 0; i < c->placeholder_count; i++) {
+        feeds[i] = (neap_feed){c->placeholders[i], values[i]};
+        int status = neap__check_feed(c->session, &feeds[i], i, err);
+        if (status)
+            return status;
+    }
+    neap__running r = {.feeds = feeds, .feed_count = c->placeholder_count,
+                       .fetches = c->fetches, .fetch_count = c->fetch_count};
+    int status = neap__run_enter(&r, c->session, options, err);
+    if (status)
+        return status;
+    neap__plan *p = NULL;
+    status = prepared(c, &r, &p, err);
+    if (!status)
+        status = neap__run_plan(&r, p, true, out, err);
+    neap__plan_release(p);
+    neap__run_leave(&r);
+    return status;
+}
+
+int neap_callable_run(neap_callable *c, const neap_run_options *options,
+                      neap_tensor *const *values, neap_tensor **out, neap_error *err)
+{
+    neap_error own = NEAP_ERROR_INIT;
+    err = err ? err : &own;
+    if (!c || (!values && c->placeholder_count) || (!out && c->fetch_count))
+        return neap__null(err, "neap_callable_run", !c ? "callable" : !out ? "out" : "values");
+    if (!neap__session_ready(c->session, "neap_callable_run", err))
+        return err->code;
+    neap__clear(err);
+    if (!c->fetch_count)
+        return NEAP_OK;
+    if (c->placeholder_count <= FEW) {
+        neap_feed feeds[FEW];
+        return run_with(c, options, feeds, values, out, err);
+    }
+    size_t bytes = c->placeholder_count * sizeof(neap_feed);
+    neap_feed *feeds = neap__alloc(c->account, bytes, NEAP_MEMORY_SMALL, err);
+    if (!feeds)
+        return err->code;
+    int status = run_with(c, options, feeds, values, out, err);
+    neap__free(c->account, feeds, bytes, NEAP_MEMORY_SMALL);
+    return status;
+}
