@@ -115,7 +115,7 @@ describe("a feed", function()
     local y = neap.assign(v, x):square():negative()
     local session <close> = neap.session(graph)
     session:run(y, { [x] = value })
-    session:run(neap.assign_add(v, 1))
+    session:run(neap.assign_add(v, { 1, 1, 1 }))
     assert.same({ 1, 2, 3 }, value:totable())
   end)
 

@@ -138,7 +138,7 @@ describe("a fetched value", function()
   it("stays what it was when the variable changes", function()
     for _, shape in ipairs { { 3 }, { 200, 300 } } do
       local v = neap.variable(helper.uniform(5, shape, -1, 1))
-      local add = neap.assign_add(v, 1)
+      local add = neap.assign_add(v, neap.ones(shape))
       local session <close> = neap.session(graph)
       local before = session:run(v)
       local bytes = before:tobytes()
@@ -181,7 +181,7 @@ describe("set", function()
     local value = neap.tensor { 5, 6 }
     local session <close> = neap.session(graph)
     session:set(v, value)
-    session:run(neap.assign_add(v, 1))
+    session:run(neap.assign_add(v, { 1, 1 }))
     assert.same({ 5, 6 }, value:totable())
     assert.same({ 6, 7 }, session:get(v):totable())
   end)
@@ -234,19 +234,26 @@ describe("an initial value", function()
     assert.equal(20, session:get(b))
   end)
 
-  it("is drawn once, and again by initialize", function()
+  it("is drawn once, the same in whichever run it is needed and after initialize", function()
     local v = neap.variable(neap.random_uniform { 4 })
+    local w = neap.variable(neap.random_uniform { 4 })
+    local draw = neap.random_uniform { 4 }
     local session <close> = neap.session(graph, { seed = 1 })
-    local first = session:get(v):tobytes()
-    assert.is_true(first == session:run(v):tobytes())
+    local first, second = session:get(v):tobytes(), session:get(w):tobytes()
+    assert.is_false(first == second)
+    session:run { neap.assign(v, draw), neap.assign(w, draw) }
     session:initialize()
-    assert.is_false(first == session:run(v):tobytes())
+    assert.is_true(first == session:run(v):tobytes())
+    local other <close> = neap.session(graph, { seed = 1 })
+    other:run(draw)
+    assert.is_true(second == other:get(w):tobytes())
+    assert.is_true(first == other:run(v):tobytes())
   end)
 
   it("comes back with initialize", function()
     local v, w = neap.variable(1), neap.variable { 2, 3 }
     local session <close> = neap.session(graph)
-    session:run { neap.assign(v, 5), neap.assign_add(w, 1) }
+    session:run { neap.assign(v, 5), neap.assign_add(w, { 1, 1 }) }
     session:initialize()
     assert.equal(1, session:get(v))
     assert.same({ 2, 3 }, session:get(w):totable())
@@ -289,7 +296,7 @@ describe("an initial value", function()
     local value = neap.tensor { 1, 2 }
     local v = neap.variable(value)
     local session <close> = neap.session(graph)
-    session:run(neap.assign_add(v, 5))
+    session:run(neap.assign_add(v, { 5, 5 }))
     assert.same({ 1, 2 }, value:totable())
     session:initialize()
     assert.same({ 1, 2 }, session:get(v):totable())
@@ -304,7 +311,7 @@ describe("a run that fails", function()
     local drawn = neap.variable({ 0, 0 }, { name = "drawn" })
     local index = neap.placeholder("int64", { 1 })
     local writes = {
-      neap.assign_add(v, 1), neap.assign(big, big * 2),
+      neap.assign(v, v + 1), neap.assign(big, big * 2),
       neap.assign(drawn, neap.random_uniform { 2 }),
     }
     local behind = neap.control_dependencies(writes, function()

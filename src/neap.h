@@ -205,6 +205,10 @@ NEAP_API neap_node *neap_graph_at(const neap_graph *g, neap_node_list list, size
 /* NULL if there is none of that name. */
 NEAP_API neap_node *neap_graph_node(const neap_graph *g, const char *name);
 
+/* Takes back the last node made, if nothing uses it and it is no variable or placeholder: 1, and it is
+ * gone; else 0. For builders that make constants on the way to an operation which is then refused. */
+NEAP_API int neap_graph_withdraw(neap_graph *g, neap_node *n);
+
 /* Names of nodes made until the matching pop begin with "scope/". Scopes nest; a scope's name is
  * made unique as a node's is. */
 NEAP_API int neap_graph_push_scope(neap_graph *g, const char *name, neap_error *err);

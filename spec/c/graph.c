@@ -33,10 +33,10 @@ static neap_node *build(neap_graph *g, const char *op, neap_node *a, neap_node *
     return neap_build(g, op, inputs, given, attributes, count, name, NULL, 0, err);
 }
 
-/* ---- The registry ------------------------------------------------------------------- */
+/* ---- The registry ---------------------------------------------------------------- */
 
-/* Every descriptor says what it is: one of the three kinds of gradient, in words, with a signature and
- * a schema that hold together. */
+/* Every descriptor says what it is: one of the three kinds of gradient, in words, with
+ * a signature and a schema that hold together. */
 static void spec_registry(void)
 {
     CHECK(neap_op_count() > 70 && !neap_op_at(neap_op_count()) && !neap_op_find("foo"));

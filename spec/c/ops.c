@@ -346,7 +346,7 @@ static void spec_inference(void)
 
 #define BIG (INT64_C(1) << 40)
 static const example errors[] = {
-    {"zeros", {NULL}, {INTS("shape", 2, -1)}, "zeros \"n\": dimension 1 is negative: -1"},
+    {"zeros", {NULL}, {INTS("shape", 2, -1)}, "zeros \"n\": shape[1] = -1 is negative"},
     {"zeros",
      {NULL},
      {INTS("shape", BIG, BIG)},
@@ -450,7 +450,7 @@ static const example errors[] = {
      {"0 3"},
      {INTS("shape", 0, -1)},
      "reshape \"n\": -1 is ambiguous: zero elements"},
-    {"reshape", {"2"}, {INTS("shape", -2)}, "reshape \"n\": dimension 0 is negative: -2"},
+    {"reshape", {"2"}, {INTS("shape", -2)}, "reshape \"n\": shape[0] = -2 is negative"},
     {"reshape_like",
      {"6", "2 2"},
      {{0}},
@@ -475,7 +475,7 @@ static const example errors[] = {
     {"broadcast_to",
      {"3"},
      {INTS("shape", -1)},
-     "broadcast_to \"n\": dimension 0 is negative: -1"},
+     "broadcast_to \"n\": shape[0] = -1 is negative"},
     {"concat",
      {"2 3", "3 3"},
      {INT("axis", 1)},
@@ -737,7 +737,7 @@ static void spec_known(void)
     to = neap_attribute_node("shape", two(g, "concat", minus, rest, &axis, 1));
     neap_node *four = input(g, "4");
     CHECK(!neap_build(g, "broadcast_to", &four, 1, &to, 1, "n", NULL, 0, &err));
-    CHECK_TEXT(err.message, "broadcast_to \"n\": dimension 0 is negative: -1");
+    CHECK_TEXT(err.message, "broadcast_to \"n\": shape[0] = -1 is negative");
     neap__clear(&err);
     to = neap_attribute_node("shape", input(g, "i2 2"));
     CHECK(!neap_build(g, "reshape", &four, 1, &to, 1, "n", NULL, 0, &err));

@@ -164,7 +164,8 @@ typedef struct neap__gemm {
         int64_t tile_rows, block_k, a_step;
         int64_t rows, columns, products; /* of a part; several products only if they are whole */
         int64_t chunk_rows, chunk_columns, chunk_products;
-        bool tiny, pack_a, pack_b, pack_tail; /* pack_tail: of B the last columns alone */
+        bool tiny, single; /* a plain loop will do; one part without an epilogue */
+        bool pack_a, pack_b, pack_tail; /* pack_tail: of B the last columns alone */
         size_t a_bytes, b_bytes, epilogue_bytes; /* scratch of a worker */
         size_t c_bytes;                          /* scratch that the workers share */
     } cut;

@@ -111,7 +111,8 @@ struct neap__frame *neap__detach(neap_graph *g)
 
 void neap__attach(neap_graph *g, struct neap__frame *frames) { g->frames = frames; }
 
-/* A file's name is kept once; most nodes of a script come from the file of the node before. */
+/* A file's name is kept once; most nodes of a script come from the file of the node
+ * before. */
 static const char *keep_file(neap_graph *g, const char *file)
 {
     if (g->file && !strcmp(g->file, file))

@@ -124,10 +124,15 @@ bool neap__lua_integer(lua_State *L, int index, int64_t *value, neap_error *err)
         return true;
     }
     double number = lua_tonumber(L, index);
-    if (number != floor(number) || fabs(number) > 0x1p53) {
-        neap__lua_tell(err, NEAP_ERANGE, "%.17g is not an integer%s", number,
-                       fabs(number) > 0x1p53 && !isinf(number) ? " that a float holds exactly"
-                                                               : "");
+    if (number != floor(number) || isinf(number)) {
+        if (isnan(number)) /* whose sign printf would show */
+            neap__lua_tell(err, NEAP_ERANGE, "nan is not an integer");
+        else
+            neap__lua_tell(err, NEAP_ERANGE, "%.14g is not an integer", number);
+        return false;
+    }
+    if (fabs(number) > 0x1p53) {
+        neap__lua_tell(err, NEAP_ELIMIT, "%.17g is too large for a float to be exact", number);
         return false;
     }
     *value = (int64_t)number;

@@ -192,6 +192,10 @@ static inline void neap__lua_collect(lua_State *L, neap__lua *s)
         neap__lua_collect_now(L, s);
 }
 
+/* Whether a run that ended with this error, or none, is worth another try: memory was short, and a
+ * full collection found some. A failed run has changed nothing. Clears the error; runs Lua code. */
+bool neap__lua_again(lua_State *L, neap__lua *s, neap_error *err);
+
 /* ---- Values (value.c) ------------------------------------------------------------------ */
 
 /* The tensor of a Lua value, of `dtype` if that is not NEAP_DTYPE_NONE: a new reference. NULL with

@@ -1,4 +1,4 @@
-/* callable.c - session:callable: one run, prepared, as a Lua function.
+/* callable.c - session.callable: one run, prepared, as a Lua function.
  *
  * It is the fastest way to run one thing often, so that it does once what `run` does each time:
  * nodes are checked, a plain value is written into the tensor of the last call where that is of the
@@ -57,8 +57,8 @@ void neap__lua_endcallable(lua_State *L, int index)
 
 static int bad_value(lua_State *L, const input *in, const neap_error *err)
 {
-    return neap__lua_error(L, "callable: feed %s \"%s\": %s", neap_node_op(in->node),
-                           neap_node_name(in->node), err->message);
+    return neap__lua_error(L, "callable: feed \"%s\": %s", neap_node_name(in->node),
+                           err->message);
 }
 
 /* The tensor for argument i. NULL: Lua code has run; the argument is a tensor now. */
@@ -140,13 +140,19 @@ static int call(lua_State *L)
     } else if (!c->number) {
         box = neap__lua_newtensor(L);
     }
-    if (!c->callable || session->running)
-        return run_error(L, session);
     options.caller = L;
     s->pending = false;
-    session->running++;
-    int status = neap_callable_run(c->callable, &options, values, out, &err);
-    session->running--;
+    int status;
+    for (;;) {
+        if (!c->callable || session->running)
+            return run_error(L, session);
+        session->running++;
+        status = neap_callable_run(c->callable, &options, values, out, &err);
+        session->running--;
+        if (!neap__lua_again(L, s, &err))
+            break;
+        read_inputs(L, s, c, values); /* a finalizer may have called this one */
+    }
     if (p)
         neap__lua_endpack(p);
     if (status != NEAP_OK)
@@ -218,10 +224,10 @@ int neap__lua_callable(lua_State *L)
     if (lua_isnil(L, 3))
         lua_pushnil(L);
     else
-        nodes = neap__lua_nodes(L, 3, "session:callable", "placeholders", false, &home, &count);
+        nodes = neap__lua_nodes(L, 3, "session.callable", "placeholders", false, &home, &count);
     neap__lua_takepack(L, 1);
     neap__lua_pack *p =
-        neap__lua_fetches(L, 2, 6, session->graph, "session:callable", true);
+        neap__lua_fetches(L, 2, 6, session->graph, "session.callable", true);
     callable *c = push_callable(L, nodes, count);
     c->single = lua_type(L, 7) == LUA_TUSERDATA;
     if (c->single) {
@@ -229,7 +235,7 @@ int neap__lua_callable(lua_State *L)
         c->number = neap_node_rank(n) == 0 || neap_node_dtype(n) == NEAP_DTYPE_NONE;
     }
     if (!session->session || session->running) {
-        return neap__lua_error(L, "session:callable: the session is %s",
+        return neap__lua_error(L, "session.callable: the session is %s",
                                session->session ? "running" : "closed");
     }
     s->pending = false;

@@ -32,3 +32,19 @@ void neap__lua_collect_now(lua_State *L, neap__lua *s)
     if (lua_gc(L, LUA_GCISRUNNING) == 1)
         lua_gc(L, LUA_GCSTEP, kilobytes < 1 ? 1 : kilobytes > 1e6 ? 1000000 : (int)kilobytes);
 }
+
+/* Boxes that nobody holds may be what fills a session to its limit. After the full collection they
+ * are gone, and what is said to be alive is what a second try has to live with. */
+bool neap__lua_again(lua_State *L, neap__lua *s, neap_error *err)
+{
+    if ((err->code != NEAP_ELIMIT && err->code != NEAP_ENOMEM) || s->pending ||
+        lua_gc(L, LUA_GCISRUNNING) != 1)
+        return false;
+    size_t before = s->live;
+    s->debt = 0;
+    lua_gc(L, LUA_GCCOLLECT);
+    if (s->live >= before)
+        return false;
+    err->code = NEAP_OK;
+    return true;
+}

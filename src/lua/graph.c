@@ -251,9 +251,9 @@ static int control_dependencies(lua_State *L)
     size_t count;
     check_function(L, 2, "control_dependencies");
     lua_settop(L, 3);
+    neap__lua_settle(L, &home);
     neap_node **nodes =
         neap__lua_nodes(L, 1, "control_dependencies", "nodes", false, &home, &count);
-    neap__lua_settle(L, &home);
     guard *box = push_guard(L, 3);
     if (neap_graph_push_controls(home.graph, nodes, count, &err) != NEAP_OK)
         return neap__lua_raise(L, &err);

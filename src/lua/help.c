@@ -90,12 +90,32 @@ static void add_signature(luaL_Buffer *b, const neap_op_info *info)
     luaL_addstring(b, ")");
 }
 
+/* Prose in lines of at most 78 characters. */
+static void add_prose(luaL_Buffer *b, const char *text)
+{
+    size_t column = 0;
+    while (*text) {
+        size_t length = strcspn(text, " \n");
+        if (column && column + 1 + length > 78) {
+            luaL_addchar(b, '\n');
+            column = 0;
+        } else if (column) {
+            luaL_addchar(b, ' ');
+            column++;
+        }
+        luaL_addlstring(b, text, length);
+        column += length;
+        text += length;
+        text += strspn(text, " \n");
+    }
+    luaL_addchar(b, '\n');
+}
+
 static void add_operation(luaL_Buffer *b, const neap_op_info *info)
 {
     add_signature(b, info);
     luaL_addstring(b, "\n\n");
-    luaL_addstring(b, info->doc ? info->doc : "");
-    luaL_addstring(b, "\n");
+    add_prose(b, info->doc ? info->doc : "");
     for (size_t i = 0; i < info->attribute_count; i++) {
         luaL_addstring(b, i ? "  " : "\n  ");
         luaL_addstring(b, info->attributes[i].name);
@@ -131,7 +151,7 @@ static int help(lua_State *L)
         }
         info = neap_op_find(name);
         if (!info || !is_public(info))
-            return neap__lua_error(L, "help: no operation '%s'", name);
+            return neap__lua_error(L, "help: unknown operation '%s'", name);
     }
     luaL_buffinit(L, &b);
     if (info) {

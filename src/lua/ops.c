@@ -19,6 +19,7 @@ typedef struct call {
     neap_node **inputs; /* `few`, or a userdata on the stack */
     size_t count;       /* of inputs; NULL where a plain value is still to become a constant */
     size_t fixed;       /* those before the sequence */
+    size_t first;       /* constants made by this call have this index or a higher one */
     neap_node *few[8];
     neap_attribute attributes[MAX_ATTRIBUTES];
     size_t attribute_count;
@@ -33,8 +34,8 @@ static const char *function_name(const call *c) { return c->op->info->name; }
 static int count_error(const call *c, int given)
 {
     const neap__lua_op *op = c->op;
-    return neap__lua_error(c->L, "%s: %d %s expected, got %d", function_name(c), op->required,
-                           op->required == 1 ? "input" : "inputs", given);
+    return neap__lua_error(c->L, "%s: %d %s expected (%s), got %d", function_name(c), op->required,
+                           op->required == 1 ? "input" : "inputs", op->info->inputs, given);
 }
 
 /* The node at an index, NULL for a plain value. */
@@ -100,30 +101,55 @@ static void gather_sequence(call *c, int index)
     }
 }
 
+/* The call has failed: the constants that it made are taken back. */
+static void withdraw_constants(call *c)
+{
+    for (size_t i = c->count; i-- > 0;) {
+        if (c->inputs[i] && neap_node_index(c->inputs[i]) >= c->first)
+            neap_graph_withdraw(c->home.graph, c->inputs[i]);
+    }
+}
+
+/* Raises what is wrong with the value at an index, input i. */
+static int bad_input(call *c, int index, size_t i, const char *message)
+{
+    const neap__lua_op *op = c->op;
+    int slot = (int)i < op->inputs ? (int)i : op->inputs - 1;
+    withdraw_constants(c);
+    if (lua_topointer(c->L, index) == c->s->module)
+        return neap__lua_error(c->L, "%s: call it with '.', not ':'", function_name(c));
+    return neap__lua_error(c->L, "%s: input '%s': %s", function_name(c),
+                           op->signature.names[slot], message);
+}
+
 /* The plain value at an index becomes input i. */
 static void make_constant(call *c, int index, size_t i)
 {
     neap_error err = NEAP_ERROR_INIT;
-    const neap__lua_op *op = c->op;
+    int type = lua_type(c->L, index);
+    if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && type != LUA_TTABLE &&
+        !neap__lua_test(c->L, c->s, index, BOX_TENSOR)) {
+        neap__lua_tell(&err, NEAP_ETYPE, "a node or value expected, got %s",
+                       neap__lua_type(c->L, index));
+        bad_input(c, index, i, err.message);
+    }
     neap_dtype dtype = neap_op_literal_dtype(function_name(c), c->inputs, c->count, i);
     neap_tensor *t = neap__lua_read(c->L, index, dtype, NULL, &err);
-    if (!t) {
-        int slot = (int)i < op->inputs ? (int)i : op->inputs - 1;
-        if (lua_topointer(c->L, index) == c->s->module)
-            neap__lua_error(c->L, "%s: call it with '.', not ':'", function_name(c));
-        neap__lua_error(c->L, "%s: input '%s': %s", function_name(c),
-                        op->signature.names[slot], err.message);
-    }
+    if (!t)
+        bad_input(c, index, i, err.message);
     neap__lua_source(c->L, c->home.graph);
     c->inputs[i] = neap_constant(c->home.graph, t, &err);
     neap__lua_unsource(c->home.graph);
     neap_tensor_release(t);
-    if (!c->inputs[i])
+    if (!c->inputs[i]) {
+        withdraw_constants(c);
         neap__lua_raise(c->L, &err);
+    }
 }
 
 static void make_constants(call *c)
 {
+    c->first = neap_graph_count(c->home.graph, NEAP_OPERATIONS);
     for (size_t i = 0; i < c->count; i++) {
         if (c->inputs[i])
             continue;
@@ -141,7 +167,7 @@ static void make_constants(call *c)
 
 static int expected(const call *c, int index, const char *name, const char *what)
 {
-    return neap__lua_error(c->L, "%s: attribute '%s': %s expected, got %s", function_name(c),
+    return neap__lua_error(c->L, "%s: argument '%s': %s expected, got %s", function_name(c),
                            name, what, neap__lua_type(c->L, index));
 }
 
@@ -170,7 +196,7 @@ static neap_attribute read_tensor(call *c, int index, const neap_attribute_info 
     neap__lua_tensor *box = neap__lua_newtensor(c->L);
     neap_tensor *t = neap__lua_read(c->L, index, NEAP_DTYPE_NONE, NULL, &err);
     if (!t) {
-        neap__lua_error(c->L, "%s: attribute '%s': %s", function_name(c), row->name,
+        neap__lua_error(c->L, "%s: argument '%s': %s", function_name(c), row->name,
                         err.message);
     }
     neap__lua_fill(neap__lua_self(c->L), box, t);
@@ -192,7 +218,7 @@ static neap_attribute read_attribute(call *c, int index, const neap_attribute_in
         if (lua_type(L, index) != LUA_TNUMBER)
             expected(c, index, row->name, "an integer");
         if (!neap__lua_integer(L, index, &integer, &err)) {
-            neap__lua_error(L, "%s: attribute '%s': %s", function_name(c), row->name,
+            neap__lua_error(L, "%s: argument '%s': %s", function_name(c), row->name,
                             err.message);
         }
         return neap_attribute_int(row->name, integer);
@@ -270,8 +296,10 @@ int neap__lua_build(lua_State *L)
     neap_node *n = neap_build(c.home.graph, op->info->name, c.inputs, c.count, c.attributes,
                               c.attribute_count, name, outputs, MAX_RESULTS, &err);
     neap__lua_unsource(c.home.graph);
-    if (!n)
+    if (!n) {
+        withdraw_constants(&c);
         return neap__lua_raise_run(L, &err);
+    }
     if (op->results < 2) {
         neap__lua_pushnode(L, c.home.anchor, n);
         return 1;

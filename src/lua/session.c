@@ -25,9 +25,9 @@ static neap__lua_session *self(lua_State *L, const char *method)
 static void check_idle(lua_State *L, const neap__lua_session *box, const char *method)
 {
     if (!box->session)
-        neap__lua_error(L, "session:%s: the session is closed", method);
+        neap__lua_error(L, "session.%s: the session is closed", method);
     if (box->running)
-        neap__lua_error(L, "session:%s: the session is running", method);
+        neap__lua_error(L, "session.%s: the session is running", method);
 }
 
 /* ---- Making ------------------------------------------------------------------------------- */
@@ -167,8 +167,7 @@ static int session_new(lua_State *L)
 
 static int bad_feed(lua_State *L, const neap_node *n, const char *function, const char *message)
 {
-    return neap__lua_error(L, "%s: feed %s \"%s\": %s", function, neap_node_op(n),
-                           neap_node_name(n), message);
+    return neap__lua_error(L, "%s: feed \"%s\": %s", function, neap_node_name(n), message);
 }
 
 /* The value at the top is fed to the node whose box lies below it. */
@@ -202,18 +201,18 @@ static void read_feeds(lua_State *L, int index, int pack, const neap_graph *g,
     if (lua_isnil(L, index))
         return;
     if (lua_type(L, index) != LUA_TTABLE) {
-        neap__lua_error(L, "%s: argument 'feeds': a table of values by node expected, got %s",
+        neap__lua_error(L, "%s: argument 'feeds': a table expected, got %s",
                         function, neap__lua_type(L, index));
     }
     lua_pushnil(L);
     while (lua_next(L, index)) {
         const neap_node *n = neap__lua_tonode(L, s, -2);
         if (!n) {
-            neap__lua_error(L, "%s: a feed's key must be a node, got %s", function,
+            neap__lua_error(L, "%s: feeds: a node expected as key, got %s", function,
                             neap__lua_type(L, -2));
         }
         if (neap_node_graph(n) != g)
-            bad_feed(L, n, function, "a node of another graph");
+            bad_feed(L, n, function, "it is a node of another graph");
         add_feed(L, pack, n, function);
         lua_pop(L, 1);
     }
@@ -225,7 +224,7 @@ static void check_count(lua_State *L, int most, const char *method)
     while (top > most && lua_isnil(L, top))
         top--;
     if (top > most) {
-        neap__lua_error(L, "session:%s: at most %d arguments expected, got %d", method,
+        neap__lua_error(L, "session.%s: at most %d arguments expected, got %d", method,
                         most - 1, top - 1);
     }
     lua_settop(L, most);
@@ -242,15 +241,18 @@ static int session_run(lua_State *L)
     check_idle(L, box, "run");
     check_count(L, 3, "run");
     neap__lua_takepack(L, 1);
-    read_feeds(L, 3, 4, box->graph, "session:run");
-    neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session:run", false);
-    check_idle(L, box, "run");
+    read_feeds(L, 3, 4, box->graph, "session.run");
+    neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session.run", false);
     options.caller = L;
     s->pending = false;
-    box->running++;
-    int status = neap_session_run_with(box->session, &options, p->feeds, p->feed_count,
+    int status;
+    do {
+        check_idle(L, box, "run");
+        box->running++;
+        status = neap_session_run_with(box->session, &options, p->feeds, p->feed_count,
                                        p->fetches, p->fetch_count, p->out, &err);
-    box->running--;
+        box->running--;
+    } while (neap__lua_again(L, s, &err));
     neap__lua_endpack(p);
     if (status != NEAP_OK)
         return neap__lua_raise_run(L, &err);
@@ -272,8 +274,8 @@ static int session_explain(lua_State *L)
     check_idle(L, box, "explain");
     check_count(L, 3, "explain");
     neap__lua_takepack(L, 1);
-    read_feeds(L, 3, 4, box->graph, "session:explain");
-    neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session:explain", true);
+    read_feeds(L, 3, 4, box->graph, "session.explain");
+    neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session.explain", true);
     check_idle(L, box, "explain");
     s->pending = false;
     char *text = luaL_buffinitsize(L, &buffer, size);
@@ -300,13 +302,13 @@ static neap_node *variable_argument(lua_State *L, const neap__lua_session *box,
 {
     neap_node *n = neap__lua_tonode(L, neap__lua_self(L), 2);
     if (!n) {
-        neap__lua_error(L, "session:%s: a variable expected, got %s", method,
+        neap__lua_error(L, "session.%s: a node expected, got %s", method,
                         neap__lua_type(L, 2));
     } else if (neap_node_graph(n) != box->graph) {
-        neap__lua_error(L, "session:%s: %s \"%s\" is a node of another graph", method,
+        neap__lua_error(L, "session.%s: %s \"%s\" is a node of another graph", method,
                         neap_node_op(n), neap_node_name(n));
     } else if (strcmp(neap_node_op(n), "variable")) {
-        neap__lua_error(L, "session:%s: %s \"%s\" is not a variable", method, neap_node_op(n),
+        neap__lua_error(L, "session.%s: %s \"%s\" is not a variable", method, neap_node_op(n),
                         neap_node_name(n));
     }
     return n;
@@ -326,9 +328,13 @@ static int session_get(lua_State *L)
     neap__lua_tensor *result = neap__lua_newtensor(L);
     options.caller = L; /* a first value may be an operation written in Lua: so not ..._get */
     s->pending = false;
-    box->running++;
-    int status = neap_session_run_with(box->session, &options, NULL, 0, &variable, 1, &t, &err);
-    box->running--;
+    int status;
+    do {
+        check_idle(L, box, "get");
+        box->running++;
+        status = neap_session_run_with(box->session, &options, NULL, 0, &variable, 1, &t, &err);
+        box->running--;
+    } while (neap__lua_again(L, s, &err));
     if (status != NEAP_OK)
         return neap__lua_raise_run(L, &err);
     neap__lua_fill(s, result, t);
@@ -349,7 +355,7 @@ static int session_set(lua_State *L)
     neap__lua_tensor *value = neap__lua_newtensor(L);
     neap_tensor *t = neap__lua_read(L, 3, neap_node_dtype(variable), NULL, &err);
     if (!t) {
-        return neap__lua_error(L, "session:set: variable \"%s\": %s", neap_node_name(variable),
+        return neap__lua_error(L, "session.set: variable \"%s\": %s", neap_node_name(variable),
                                err.message);
     }
     neap__lua_fill(s, value, t);
@@ -364,11 +370,14 @@ static int session_initialize(lua_State *L)
     neap__lua *s = neap__lua_self(L);
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_session *box = self(L, "initialize");
-    check_idle(L, box, "initialize");
     s->pending = false;
-    box->running++;
-    int status = neap_session_initialize(box->session, &err);
-    box->running--;
+    int status;
+    do {
+        check_idle(L, box, "initialize");
+        box->running++;
+        status = neap_session_initialize(box->session, &err);
+        box->running--;
+    } while (neap__lua_again(L, s, &err));
     return status == NEAP_OK ? 0 : neap__lua_raise_run(L, &err);
 }
 
@@ -383,7 +392,7 @@ static int session_close(lua_State *L)
     if (!box->session)
         return 0;
     if (box->running)
-        return neap__lua_error(L, "session:close: the session is running");
+        return neap__lua_error(L, "session.close: the session is running");
     neap_session *session = box->session;
     box->session = NULL;
     if (lua_getiuservalue(L, 1, SESSION_CALLABLES) == LUA_TTABLE) {

@@ -35,14 +35,13 @@ static int placeholder(lua_State *L)
 }
 
 /* The tensor of a value in slot 1, in a box that is pushed. */
-static neap_tensor *value_tensor(lua_State *L, const char *function, const char *name,
-                                 neap_dtype dtype)
+static neap_tensor *value_tensor(lua_State *L, const char *function, neap_dtype dtype)
 {
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_tensor *box = neap__lua_newtensor(L);
     neap_tensor *t = neap__lua_read(L, 1, dtype, NULL, &err);
     if (!t)
-        neap__lua_error(L, "%s: argument '%s': %s", function, name, err.message);
+        neap__lua_error(L, "%s: %s", function, err.message);
     neap__lua_fill(neap__lua_self(L), box, t);
     return t;
 }
@@ -61,7 +60,7 @@ static neap_node *initial_node(lua_State *L, neap__lua_home *home, neap_dtype dt
         }
         return n;
     }
-    neap_tensor *t = value_tensor(L, "variable", "initial", dtype);
+    neap_tensor *t = value_tensor(L, "variable", dtype);
     neap__lua_settle(L, home);
     neap__lua_source(L, home->graph);
     n = neap_constant(home->graph, t, &err);
@@ -98,8 +97,11 @@ static int variable(lua_State *L)
     neap__lua_source(L, home.graph);
     neap_node *n = neap_variable_from(home.graph, initial, trainable, name, &err);
     neap__lua_unsource(home.graph);
-    if (!n)
+    if (!n) {
+        if (!neap__lua_tonode(L, neap__lua_self(L), 1))
+            neap_graph_withdraw(home.graph, initial);
         return neap__lua_raise(L, &err);
+    }
     neap__lua_pushnode(L, home.anchor, n);
     return 1;
 }
@@ -120,7 +122,7 @@ static int constant(lua_State *L)
     if (!lua_isnil(L, 2))
         dtype = neap__lua_dtype(L, 2, "constant", "dtype");
     const char *name = optional_name(L, 3, "constant");
-    neap_tensor *t = value_tensor(L, "constant", "value", dtype);
+    neap_tensor *t = value_tensor(L, "constant", dtype);
     neap__lua_settle(L, &home);
     neap__lua_source(L, home.graph);
     attribute = neap_attribute_tensor("value", t);

@@ -55,8 +55,12 @@ static const char *path(const reader *r, int depth, char text[256])
 static bool wrong(reader *r, const char *expected)
 {
     char at[256];
-    neap__lua_tell(r->err, NEAP_ETYPE, "%s is a %s, expected %s", path(r, r->depth, at),
-                   neap__lua_type(r->L, -1), expected);
+    const char *type = neap__lua_type(r->L, -1);
+    if (r->depth)
+        neap__lua_tell(r->err, NEAP_ETYPE, "%s is a %s, expected %s", path(r, r->depth, at),
+                       type, expected);
+    else
+        neap__lua_tell(r->err, NEAP_ETYPE, "%s expected, got %s", expected, type);
     return false;
 }
 
@@ -67,6 +71,8 @@ static const char *wanted(const reader *r)
         return "a row";
     if (r->rank < 0 && r->depth < NEAP_MAX_RANK && r->dims[r->depth] >= 0)
         return "a row";
+    if (!r->depth && r->dtype && (lua_isboolean(r->L, -1) || lua_isnumber(r->L, -1)))
+        return r->dtype == NEAP_BOOL ? "a boolean" : "a number";
     if (!r->depth)
         return "a number, boolean, table or tensor";
     return r->dtype == NEAP_BOOL ? "a boolean" : r->dtype ? "a number" : "a number or boolean";
@@ -86,8 +92,12 @@ static bool unstorable(reader *r)
 {
     char at[256];
     lua_pushvalue(r->L, -1); /* converting a number in place would change what it is */
-    neap__lua_tell(r->err, NEAP_ERANGE, "%s is %s, which %s cannot hold",
-                   path(r, r->depth, at), lua_tostring(r->L, -1), neap_dtype_name(r->dtype));
+    const char *number = lua_tostring(r->L, -1), *dtype = neap_dtype_name(r->dtype);
+    if (r->depth)
+        neap__lua_tell(r->err, NEAP_ERANGE, "%s is %s, which %s cannot hold",
+                       path(r, r->depth, at), number, dtype);
+    else
+        neap__lua_tell(r->err, NEAP_ERANGE, "%s cannot hold %s", dtype, number);
     lua_pop(r->L, 1);
     return false;
 }
@@ -167,10 +177,14 @@ static bool read_tensor(reader *r, const neap_tensor *t)
     char at[256], have[SHAPE_SIZE], want[SHAPE_SIZE];
     int rank = neap_tensor_rank(t);
     const int64_t *dims = neap_tensor_dims(t);
+    const char *dtype = neap_dtype_name(neap_tensor_dtype(t));
     if (r->dtype && neap_tensor_dtype(t) != r->dtype) {
-        neap__lua_tell(r->err, NEAP_EDTYPE, "%s is a tensor of %s, expected %s",
-                       path(r, r->depth, at), neap_dtype_name(neap_tensor_dtype(t)),
-                       neap_dtype_name(r->dtype));
+        if (r->depth)
+            neap__lua_tell(r->err, NEAP_EDTYPE, "%s is a tensor of %s, expected %s",
+                           path(r, r->depth, at), dtype, neap_dtype_name(r->dtype));
+        else
+            neap__lua_tell(r->err, NEAP_EDTYPE, "a tensor of %s where %s is expected", dtype,
+                           neap_dtype_name(r->dtype));
         return false;
     }
     if (r->depth + rank > NEAP_MAX_RANK) {

@@ -36,15 +36,9 @@ NEAP_OP(greater) = {
 
 static int infer_where(neap__inference *i)
 {
-    const neap__shape *c = &i->in[0].shape, *x = &i->in[1].shape, *y = &i->in[2].shape;
-    neap__shape both;
+    int status = neap__infer_broadcast(i);
     i->out->dtype = i->in[1].dtype;
-    if (neap__broadcast(c, x, &both) && neap__broadcast(&both, y, &i->out->shape))
-        return NEAP_OK;
-    char first[NEAP__SHAPE_SIZE], second[NEAP__SHAPE_SIZE], third[NEAP__SHAPE_SIZE];
-    return neap__fail(i->err, NEAP_ESHAPE, "shapes do not broadcast: %s, %s and %s",
-                      neap__shape_text(first, c), neap__shape_text(second, x),
-                      neap__shape_text(third, y));
+    return status;
 }
 
 /* Each of x and y gets the gradient where it was chosen, and zero elsewhere. */

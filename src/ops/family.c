@@ -76,8 +76,8 @@ int neap__dims(const neap__inference *i, const char *name, neap__shape *shape)
         if (!neap__knows(&k, d))
             k.values[d] = -1;
         else if (k.values[d] < 0)
-            return neap__fail(i->err, NEAP_ERANGE, "dimension %d is negative: %" PRId64,
-                              d, k.values[d]);
+            return neap__fail(i->err, NEAP_ERANGE, "%s[%d] = %" PRId64 " is negative",
+                              name, d, k.values[d]);
     }
     return neap__shape_make(shape, k.count, k.values, true, name, i->err)
                ? NEAP_OK

@@ -117,8 +117,6 @@ static int host_bind(neap__binding *b)
     a->node = b->node;
     a->out_count = b->node->op->host->result_count;
     a->out = b->out;
-    if (b->node->results && b->out->dtype == NEAP_DTYPE_NONE)
-        a->out = b->node->results;
     b->kernel = host_kernel;
     b->args = a;
     b->allocates = true;

@@ -106,8 +106,8 @@ static int asked_shape(const neap__inference *i, neap__shape *shape, bool *wild)
         if (!neap__knows(&k, d)) {
             k.values[d] = -1;
         } else if (k.values[d] < -1) {
-            status = neap__fail(i->err, NEAP_ERANGE, "dimension %d is negative: %" PRId64,
-                                d, k.values[d]);
+            status = neap__fail(i->err, NEAP_ERANGE,
+                                "shape[%d] = %" PRId64 " is negative", d, k.values[d]);
         } else if (k.values[d] == -1) {
             if (*wild)
                 status = neap__fail(i->err, NEAP_ESHAPE, "more than one -1 in the shape");

@@ -238,6 +238,7 @@ static void fix_product(const neap__emitter *e, const neap__unit *unit, neap__ge
         gemm->transpose_b = !gemm->transpose_b;
         gemm->ldb = b->shape.dims[b->shape.rank - 2];
     }
+    neap__matmul_fold(gemm);
 }
 
 static int emit_product(neap__emitter *e, uint32_t u)
@@ -339,6 +340,8 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
                          .workers = e->target->workers,
                          .arena = &p->arena,
                          .err = e->err};
+    if (item->node->result_count > 1)
+        b->out = p->several[item - e->s->items];
     int status = item->node->op->bind(b);
     if (status)
         neap__blame(e->err, item->node);

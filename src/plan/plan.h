@@ -203,6 +203,7 @@ typedef struct neap__plan {
     neap__account *account;
     neap__arena arena;
     neap__fact *facts;          /* of the items */
+    const neap__fact **several; /* of the items with several results: the facts of these */
     neap__instruction *instructions;
     uint32_t instruction_count, tail;
     neap__place *places;        /* of all instructions' operands */
@@ -288,10 +289,12 @@ static inline bool neap__shape_only(const neap_node *n, uint32_t input)
     return input < 32 && (n->op->shape_only >> input & 1);
 }
 
-/* Facts of all items, in order. STALE if a guard fails (`guards`); *open receives the first item whose
+/* Facts of all items, in order; and in `several`, of items whose operation has several results, the facts of
+ * these (NULL where no item has). STALE if a guard fails (`guards`); *open receives the first item whose
  * shape is not whole, or NONE. */
 int neap__infer_items(const neap__structure *s, const neap__request *request, neap__fact *facts,
-                      neap__arena *arena, bool guards, uint32_t *open, neap_error *err);
+                      const neap__fact **several, neap__arena *arena, bool guards,
+                      uint32_t *open, neap_error *err);
 int neap__simplify(neap__structure *s, const neap__fact *facts, neap_error *err);
 int neap__merge(neap__structure *s, neap_error *err);
 int neap__fold(neap__structure *s, const neap__target *target, const neap__fact *facts,

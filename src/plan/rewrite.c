@@ -201,6 +201,7 @@ int neap__merge(neap__structure *s, neap_error *err)
         return err->code;
     memset(table, 0xFF, slots * sizeof *table);
     for (uint32_t i = 0; i < s->item_count; i++) {
+        s->items[i].same = s->items[s->items[i].same].same; /* which may have been merged */
         if (s->items[i].same != i || !mergeable(s, &s->items[i]))
             continue;
         size_t at = hash_item(s, i) & (slots - 1);

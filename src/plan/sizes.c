@@ -239,10 +239,12 @@ int neap__plan_new(const neap__target *target, neap__structure *s, const neap__r
     neap__arena_init(&p->arena, account, NEAP_MEMORY_SMALL);
     p->facts = neap__arena_array(&p->arena, s->item_count, sizeof *p->facts, err);
     p->feed_shapes = neap__arena_array(&p->arena, s->feed_count, sizeof *p->feed_shapes, err);
+    if (s->several)
+        p->several = neap__arena_array(&p->arena, s->item_count, sizeof *p->several, err);
     uint32_t open = NEAP__NONE;
-    int status = p->facts && p->feed_shapes ? NEAP_OK : err->code;
+    int status = neap__failed(err) ? err->code : NEAP_OK;
     if (!status)
-        status = neap__infer_items(s, request, p->facts, &p->arena, true, &open, err);
+        status = neap__infer_items(s, request, p->facts, p->several, &p->arena, true, &open, err);
     if (!status && (open != NEAP__NONE || !units_hold(p)))
         status = NEAP__STALE;
     for (uint32_t i = 0; i < s->feed_count && !status; i++)

@@ -459,14 +459,14 @@ static int infer_item(inferrer *f, uint32_t i)
 }
 
 int neap__infer_items(const neap__structure *s, const neap__request *request, neap__fact *facts,
-                      neap__arena *arena, bool guards, uint32_t *open, neap_error *err)
+                      const neap__fact **several, neap__arena *arena, bool guards,
+                      uint32_t *open, neap_error *err)
 {
-    inferrer f = {.s = s, .request = request, .facts = facts, .arena = arena, .err = err};
+    inferrer f = {.s = s, .request = request, .facts = facts, .several = several,
+                  .arena = arena, .err = err};
     f.in = neap__arena_array(arena, s->max_inputs + 1, sizeof *f.in, err);
-    if (s->several)
-        f.several = neap__arena_array(arena, s->item_count, sizeof *f.several, err);
-    if (!f.in || (s->several && !f.several))
-        return NEAP_ENOMEM;
+    if (!f.in)
+        return err->code;
     *open = NEAP__NONE;
     for (uint32_t i = 0; i < s->item_count; i++) {
         const neap__item *item = &s->items[i];
@@ -583,13 +583,16 @@ static int open_shape(maker *m, uint32_t open, bool *again)
 static int infer(maker *m)
 {
     neap__structure *s = m->s;
+    const neap__fact **several = NULL;
     m->facts = neap__arena_array(&m->facts_arena, s->item_count, sizeof *m->facts, m->err);
-    if (!m->facts)
+    if (s->several)
+        several = neap__arena_array(&m->facts_arena, s->item_count, sizeof *several, m->err);
+    if (neap__failed(m->err))
         return failed(m);
     for (bool again = true; again && !s->segment_count;) {
         uint32_t open;
-        int status = neap__infer_items(s, m->request, m->facts, &m->facts_arena, false, &open,
-                                       m->err);
+        int status = neap__infer_items(s, m->request, m->facts, several, &m->facts_arena, false,
+                                       &open, m->err);
         again = false;
         if (!status && open != NEAP__NONE)
             status = open_shape(m, open, &again);

@@ -109,11 +109,20 @@ int neap__assign_registers(const neap__structure *s, const uint32_t *members, ui
     uint64_t taken = 0;
     int most = 0;
     for (uint32_t m = 0; m < count; m++) {
-        uint32_t inputs = neap__element_inputs(s->items[members[m]].node);
+        const neap_node *n = s->items[members[m]].node;
+        uint32_t inputs = neap__element_inputs(n);
+        uint64_t after = 0; /* freed once the result has its register */
         for (uint32_t k = 0; k < inputs; k++) {
-            uint32_t at = neap__member(members, count, neap__operand(s, members[m], k));
-            if (at != NEAP__NONE && last[at] == m)
+            uint32_t operand = neap__operand(s, members[m], k);
+            uint32_t at = neap__member(members, count, operand);
+            if (at == NEAP__NONE || last[at] != m)
+                continue;
+            /* A result may lie on an operand only if their elements are of one size. */
+            if (neap_dtype_size(s->items[operand].node->fact.dtype) ==
+                neap_dtype_size(n->fact.dtype))
                 taken &= ~(UINT64_C(1) << registers[at]);
+            else
+                after |= UINT64_C(1) << registers[at];
         }
         registers[m] = 0;
         if (m + 1 == count)
@@ -121,7 +130,7 @@ int neap__assign_registers(const neap__structure *s, const uint32_t *members, ui
         if (taken == UINT64_MAX)
             return NEAP__PROGRAM_REGISTERS + 1;
         registers[m] = (uint8_t)__builtin_ctzll(~taken);
-        taken |= UINT64_C(1) << registers[m];
+        taken = (taken | UINT64_C(1) << registers[m]) & ~after;
         most = registers[m] + 1 > most ? registers[m] + 1 : most;
     }
     return most;

@@ -1,0 +1,104 @@
+/* bench.h - what the measurements share: clocks, medians, the lines of a table, and the public
+ * interface with errors that end the program. */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include "neap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { BENCH_MOST = 64 }; /* repeats, at most */
+
+static inline double bench_clock(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+/* Seconds that pass, and seconds for which the calling thread had a processor: what one thread does is
+ * measured by the second, which other programs on the machine disturb less. */
+static inline double bench_wall(void) { return bench_clock(CLOCK_MONOTONIC); }
+static inline double bench_busy(void) { return bench_clock(CLOCK_THREAD_CPUTIME_ID); }
+
+static inline int bench_ascending(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+static inline double bench_median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, bench_ascending);
+    return values[count / 2];
+}
+
+/* A line of a table; `mark` 0: none is aimed at; below 0: the value should be at least -mark. */
+static inline void bench_row(const char *what, double value, const char *unit, double mark)
+{
+    char aim[64] = "";
+    if (mark != 0)
+        snprintf(aim, sizeof aim, "%s %-6g %s", mark > 0 ? "<" : ">", mark > 0 ? mark : -mark,
+                 (mark > 0 ? value < mark : value >= -mark) ? "met" : "missed");
+    printf("  %-52s %10.3f %-8s %s\n", what, value, unit, aim);
+    fflush(stdout);
+}
+
+static inline void bench_title(const char *title)
+{
+    printf("\n%s\n", title);
+    fflush(stdout);
+}
+
+/* ---- neap ---------------------------------------------------------------------------- */
+
+/* Ends the program unless all went well. */
+static inline void bench_check(const neap_error *err)
+{
+    if (!err->code)
+        return;
+    fprintf(stderr, "%s: %s\n", neap_status_name(err->code), err->message);
+    exit(1);
+}
+
+static inline neap_tensor *bench_tensor(neap_dtype dtype, int rank, const int64_t *dims,
+                                        const void *data)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    neap_tensor *t = neap_tensor_copy(dtype, rank, dims, data, &err);
+    bench_check(&err);
+    return t;
+}
+
+/* The program that the measurements of small runs share: z = A x + b. */
+typedef struct bench_affine {
+    neap_graph *graph;
+    neap_node *x, *z;
+    neap_tensor *value; /* for x */
+} bench_affine;
+
+static inline bench_affine bench_affine_new(void)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    neap_graph *g = neap_graph_new(&err);
+    bench_check(&err);
+    neap_tensor *a = bench_tensor(NEAP_FLOAT32, 2, (int64_t[]){2, 2}, (float[]){1, 0, 0, -1});
+    neap_tensor *b = bench_tensor(NEAP_FLOAT32, 1, (int64_t[]){2}, (float[]){1, 1});
+    neap_node *x = neap_placeholder(g, NEAP_FLOAT32, 1, (int64_t[]){2}, "x", &err);
+    neap_node *y = neap_matmul(g, neap_variable(g, a, "A", &err), x, &err);
+    neap_node *z = neap_add(g, y, neap_variable(g, b, "b", &err), &err);
+    bench_check(&err);
+    neap_tensor_release(a);
+    neap_tensor_release(b);
+    return (bench_affine){
+        g, x, z, bench_tensor(NEAP_FLOAT32, 1, (int64_t[]){2}, (float[]){1, 2})};
+}
+
+static inline void bench_affine_free(bench_affine *p)
+{
+    neap_tensor_release(p->value);
+    neap_graph_free(p->graph);
+}
+
+#endif
