@@ -96,6 +96,9 @@ $(HOSTS) $(BENCHES) $(BUILD)/tools/generate: $(BUILD)/%: %.c $(BUILD)/libneap.a
 	@echo "  LINK $@"
 	@$(COMPILE) $(LDFLAGS) -o $@ $< $(BUILD)/libneap.a $(LIBS)
 
+# These two compare with OpenBLAS; neap itself opens it at the first need.
+$(BUILD)/bench/gemm $(BUILD)/bench/train: LIBS += -lopenblas
+
 -include $(CORE_OBJECTS:.o=.d) $(LUA_OBJECTS:.o=.d) $(HOSTS:=.d) $(BENCHES:=.d)
 
 # The C builders come from the descriptors. Both files are committed; `make test`
@@ -123,13 +126,14 @@ test digits bench: deps
 	@$(MAKE) $(JOBS) run-$@
 
 run-test: all hosts
-	@BUILD='$(BUILD)' CC='$(CC)' LUA='$(LUA)' LUA_INCDIR='$(LUA_INCDIR)' MAKE='$(MAKE)' \
+	@BUILD='$(BUILD)' CC='$(CC)' LUA='$(LUA)' MAKE='$(MAKE)' TSAN_CFLAGS='$(TSAN_CFLAGS)' \
 	    tools/test.sh all
 run-digits: $(MODULE)
 	@$(LUA) examples/digits.lua $(BUILD)
 run-bench: all $(BENCHES)
-	@for b in $(BENCHES); do ./$$b || exit; done
-	@for b in $(wildcard bench/*.lua); do LUA_CPATH='$(BUILD)/?.so;;' $(LUA) $$b || exit; done
+	@export LUA='$(LUA)' LUA_CPATH='$(BUILD)/?.so;;'; \
+	    for b in $(BENCHES); do $$b || exit; done; \
+	    for b in $(wildcard bench/*.lua); do $(LUA) $$b || exit; done
 
 # ---- Checking ----
 
@@ -146,8 +150,9 @@ run-asan: $(MODULE) hosts
 	@BUILD='$(BUILD)' CC='$(CC)' LUA='$(LUA)' MAKE='$(MAKE)' tools/test.sh asan
 
 # The C hosts, which use many threads, under ThreadSanitizer.
+TSAN_CFLAGS = -O2 -g
 tsan:
-	@$(MAKE) $(JOBS) BUILD=build/tsan CFLAGS='-O1 -g' SANITIZE='-fsanitize=thread' run-tsan
+	@$(MAKE) $(JOBS) BUILD=build/tsan CFLAGS='$(TSAN_CFLAGS)' SANITIZE=-fsanitize=thread run-tsan
 run-tsan: hosts
 	@BUILD='$(BUILD)' tools/test.sh tsan
 

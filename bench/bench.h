@@ -35,11 +35,13 @@ static inline double bench_median(double *values, size_t count)
 }
 
 /* A line of a table; `mark` 0: none is aimed at; below 0: the value should be at least -mark. */
-static inline void bench_row(const char *what, double value, const char *unit, double mark)
+static inline void bench_row(const char *what, double value, const char *unit,
+                             double mark)
 {
     char aim[64] = "";
     if (mark != 0)
-        snprintf(aim, sizeof aim, "%s %-6g %s", mark > 0 ? "<" : ">", mark > 0 ? mark : -mark,
+        snprintf(aim, sizeof aim, "%s %-6g %s", mark > 0 ? "<" : ">",
+                 mark > 0 ? mark : -mark,
                  (mark > 0 ? value < mark : value >= -mark) ? "met" : "missed");
     printf("  %-52s %10.3f %-8s %s\n", what, value, unit, aim);
     fflush(stdout);
@@ -83,7 +85,8 @@ static inline bench_affine bench_affine_new(void)
     neap_error err = NEAP_ERROR_INIT;
     neap_graph *g = neap_graph_new(&err);
     bench_check(&err);
-    neap_tensor *a = bench_tensor(NEAP_FLOAT32, 2, (int64_t[]){2, 2}, (float[]){1, 0, 0, -1});
+    neap_tensor *a =
+        bench_tensor(NEAP_FLOAT32, 2, (int64_t[]){2, 2}, (float[]){1, 0, 0, -1});
     neap_tensor *b = bench_tensor(NEAP_FLOAT32, 1, (int64_t[]){2}, (float[]){1, 1});
     neap_node *x = neap_placeholder(g, NEAP_FLOAT32, 1, (int64_t[]){2}, "x", &err);
     neap_node *y = neap_matmul(g, neap_variable(g, a, "A", &err), x, &err);
@@ -91,8 +94,8 @@ static inline bench_affine bench_affine_new(void)
     bench_check(&err);
     neap_tensor_release(a);
     neap_tensor_release(b);
-    return (bench_affine){
-        g, x, z, bench_tensor(NEAP_FLOAT32, 1, (int64_t[]){2}, (float[]){1, 2})};
+    return (bench_affine){g, x, z,
+                          bench_tensor(NEAP_FLOAT32, 1, (int64_t[]){2}, (float[]){1, 2})};
 }
 
 static inline void bench_affine_free(bench_affine *p)

@@ -1,10 +1,11 @@
-/* gemm.c - neap's matrix products beside OpenBLAS's, in one process: GFLOP/s, medians of interleaved
- * repeats. Links libneap.a, whose internals it calls, and OpenBLAS.
+/* gemm.c - neap's matrix products beside OpenBLAS's, in one process: GFLOP/s, medians
+ * of interleaved repeats. Links libneap.a, whose internals it calls, and OpenBLAS.
  *
  *     bench/gemm [float64] [avx512 | avx2 | generic]
  *
- * OpenBLAS chooses its kernels by a list of processors; on one that is newer than the list it falls
- * back to slow ones. OPENBLAS_CORETYPE=SkylakeX in the environment then gives a fairer comparison. */
+ * OpenBLAS chooses its kernels by a list of processors; on one that is newer than the
+ * list it falls back to slow ones. OPENBLAS_CORETYPE=SkylakeX in the environment then
+ * gives a fairer comparison. */
 #include "cpu/cpu.h"
 
 #include <cblas.h>
@@ -61,7 +62,8 @@ static void own(product *p, int threads)
     const void *in[] = {p->a, p->b};
     void *out[] = {p->c};
     neap__team team;
-    neap__call call = {.in = in, .out = out, .args = &p->gemm, .scratch = p->scratch, .team = &team};
+    neap__call call = {
+        .in = in, .out = out, .args = &p->gemm, .scratch = p->scratch, .team = &team};
     neap__team_begin(&team, threads);
     neap__cpu_gemm(&call);
     neap__team_end(&team);
@@ -79,11 +81,9 @@ static void blas(product *p)
         cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, p->a, lda, p->b, ldb, 0, p->c, n);
 }
 
-/* OpenBLAS's threads go on spinning for some 30 ms after a call, at the cost of whoever comes next. */
-static void settle(void)
-{
-    nanosleep(&(struct timespec){0, 60000000}, NULL);
-}
+/* OpenBLAS's threads go on spinning for some 30 ms after a call, at the cost of
+ * whoever comes next. */
+static void settle(void) { nanosleep(&(struct timespec){0, 60000000}, NULL); }
 
 static double measure(product *p, int column, int64_t times)
 {
@@ -121,8 +121,16 @@ static bool row(neap_dtype dtype, neap__isa isa, size_t i)
 {
     int64_t m = shapes[i].m, n = shapes[i].n, k = shapes[i].k;
     bool ta = shapes[i].transpose_a, tb = shapes[i].transpose_b;
-    product p = {.gemm = {.dtype = dtype, .isa = isa, .m = m, .n = n, .k = k, .transpose_a = ta,
-                          .transpose_b = tb, .lda = ta ? m : k, .ldb = tb ? k : n, .batch = 1}};
+    product p = {.gemm = {.dtype = dtype,
+                          .isa = isa,
+                          .m = m,
+                          .n = n,
+                          .k = k,
+                          .transpose_a = ta,
+                          .transpose_b = tb,
+                          .lda = ta ? m : k,
+                          .ldb = tb ? k : n,
+                          .batch = 1}};
     size_t scratch = neap__gemm_choose(&p.gemm, 2);
     neap__gemm_force(&p.gemm, 0);
     p.a = operand(dtype, m * k);
@@ -144,9 +152,9 @@ static bool row(neap_dtype dtype, neap__isa isa, size_t i)
         rate[c] = 2e-9 * (double)m * (double)n * (double)k / seconds[c][REPEATS / 2];
     }
     if (done)
-        printf("%5d x%5d x%5d %c%c %8.1f %8.1f %8.1f %8.1f %8.2f %8.2f  %s\n", (int)m, (int)k,
-               (int)n, ta ? 'T' : 'N', tb ? 'T' : 'N', rate[0], rate[1], rate[2], rate[3],
-               rate[0] / rate[2], rate[1] / rate[3], shapes[i].what);
+        printf("%5d x%5d x%5d %c%c %8.1f %8.1f %8.1f %8.1f %8.2f %8.2f  %s\n", (int)m,
+               (int)k, (int)n, ta ? 'T' : 'N', tb ? 'T' : 'N', rate[0], rate[1], rate[2],
+               rate[3], rate[0] / rate[2], rate[1] / rate[3], shapes[i].what);
     free(p.a);
     free(p.b);
     free(p.c);
@@ -166,8 +174,10 @@ int main(int argc, char **argv)
             fprintf(stderr, "usage: %s [float64] [avx512 | avx2 | generic]\n", argv[0]);
             return 2;
         }
-    printf("%s, %s; %s\n", neap_dtype_name(dtype), neap__isa_name(isa), openblas_get_config());
-    printf("    m x    k x    n        own 1    own 2   blas 1   blas 2  ratio 1  ratio 2\n");
+    printf("%s, %s; %s\n", neap_dtype_name(dtype), neap__isa_name(isa),
+           openblas_get_config());
+    printf("    m x    k x    n        own 1    own 2   blas 1   blas 2  ratio 1  ratio "
+           "2\n");
     neap__pool_retain();
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         if (!row(dtype, isa, i))

@@ -41,13 +41,15 @@ static chain chain_new(int variables, const char *passes)
     neap_node *terms[CHAIN + 1], *sum = NULL;
     for (int i = 0; i <= CHAIN; i++) {
         c.values[i] = scalar((float)i);
-        terms[i] = variables ? neap_variable(c.graph, c.values[i], NULL, &err)
-                             : neap_placeholder(c.graph, NEAP_FLOAT32, 0, NULL, NULL, &err);
+        terms[i] = variables
+                       ? neap_variable(c.graph, c.values[i], NULL, &err)
+                       : neap_placeholder(c.graph, NEAP_FLOAT32, 0, NULL, NULL, &err);
         sum = i ? neap_add(c.graph, sum, terms[i], &err) : terms[0];
     }
     bench_check(&err);
     c.session = open_session(c.graph, passes);
-    c.callable = neap_callable_new(c.session, terms, variables ? 0 : CHAIN + 1, &sum, 1, &err);
+    c.callable =
+        neap_callable_new(c.session, terms, variables ? 0 : CHAIN + 1, &sum, 1, &err);
     bench_check(&err);
     return c;
 }
@@ -90,7 +92,8 @@ static void running(void)
             seconds[w][r] = (bench_busy() - begin) / TIMES;
         }
     }
-    bench_title("A cached run of 100 scalar additions: time per addition, all costs of the run shared");
+    bench_title("A cached run of 100 scalar additions: time per addition, all costs of "
+                "the run shared");
     for (int w = 0; w < WAYS; w++) {
         bench_row(names[w], 1e9 * bench_median(seconds[w], REPEATS) / CHAIN, "ns", 30);
         chain_free(&chains[w]);
@@ -120,10 +123,11 @@ static neap_node *gradient(neap_graph *g, neap_node *x, size_t count, neap_error
 /* Products of matrices with a sigmoid between them: an instruction for each pair. */
 static neap_node *products(neap_graph *g, neap_node *x, size_t count, neap_error *err)
 {
-    int64_t dims[] = {2, 2};
-    neap_node *w = neap_variable(g, bench_tensor(NEAP_FLOAT32, 2, dims, (float[4]){1, 0, 0, 1}),
-                                 NULL, err);
+    neap_tensor *t =
+        bench_tensor(NEAP_FLOAT32, 2, (int64_t[]){2, 2}, (float[]){1, 0, 0, 1});
+    neap_node *w = neap_variable(g, t, NULL, err);
     neap_node *y = neap_add(g, w, x, err);
+    neap_tensor_release(t);
     for (size_t i = 0; i < count / 2; i++)
         y = neap_sigmoid(g, neap_matmul(g, y, w, err), err);
     return y;
@@ -171,7 +175,8 @@ static double first_run(neap_graph *g, neap_node *x, neap_node *y, neap_tensor *
 }
 
 /* Microseconds a node, with the count of the graph's nodes in *count. */
-static double compile(neap_node *(*build)(neap_graph *, neap_node *, size_t, neap_error *),
+static double compile(neap_node *(*build)(neap_graph *, neap_node *, size_t,
+                                          neap_error *),
                       size_t *count)
 {
     neap_error err = NEAP_ERROR_INIT;

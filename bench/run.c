@@ -31,8 +31,8 @@ int main(void)
     neap_callable *c = neap_callable_new(s, &p.x, 1, &p.z, 1, &err);
     bench_check(&err);
     neap_tensor *out = bench_tensor(NEAP_FLOAT32, 1, (int64_t[]){2}, NULL);
-    const way ways[WAYS] = {{s, c, &p, NULL}, {s, c, &p, out}, {s, NULL, &p, NULL},
-                            {s, NULL, &p, out}};
+    const way ways[WAYS] = {
+        {s, c, &p, NULL}, {s, c, &p, out}, {s, NULL, &p, NULL}, {s, NULL, &p, out}};
     static const char *const names[WAYS] = {
         "callable, a new result each time", "callable, into the host's tensor",
         "session run, a new result each time", "session run, into the host's tensor"};
@@ -47,7 +47,8 @@ int main(void)
     }
     bench_title("A cached run of the affine program, from C");
     for (int w = 0; w < WAYS; w++)
-        bench_row(names[w], 1e6 * bench_median(seconds[w], REPEATS) / TIMES, "us", w < 2 ? 1 : 0);
+        bench_row(names[w], 1e6 * bench_median(seconds[w], REPEATS) / TIMES, "us",
+                  w < 2 ? 1 : 0);
     neap_tensor_release(out);
     neap_callable_free(c);
     neap_session_free(s);

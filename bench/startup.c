@@ -66,11 +66,12 @@ static void fail(const char *what)
     exit(1);
 }
 
-static void start(char **argv, double *seconds, double *megabytes)
+static void start(const char *const *arguments, double *seconds, double *megabytes)
 {
     int ends[2];
     posix_spawn_file_actions_t actions;
     pid_t child;
+    char **argv = (char **)(uintptr_t)arguments; /* which exec does not change */
     if (pipe2(ends, O_CLOEXEC) || posix_spawn_file_actions_init(&actions) ||
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1))
         fail("no pipe");
@@ -103,22 +104,24 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         return strcmp(argv[1], "host") ? empty() : host();
-    char *lua = getenv("LUA") ? getenv("LUA") : "lua5.4";
-    char *children[CHILDREN][4] = {
-        {lua, "-e", (char *)(uintptr_t)bare, NULL},
+    const char *lua = getenv("LUA") ? getenv("LUA") : "lua5.4";
+    const char *children[CHILDREN][4] = {
+        {lua, "-e", bare, NULL},
         {lua, "bench/programs/affine.lua", NULL, NULL},
         {argv[0], "empty", NULL, NULL},
         {argv[0], "host", NULL, NULL},
     };
-    static const char *const names[CHILDREN] = {
-        "lua alone", "lua, affine program", "C host, nothing done", "C host, affine program"};
+    static const char *const names[CHILDREN] = {"lua alone", "lua, affine program",
+                                                "C host, nothing done",
+                                                "C host, affine program"};
     double seconds[CHILDREN][REPEATS], megabytes[CHILDREN][REPEATS];
     for (int r = 0; r < REPEATS; r++)
         for (int c = 0; c < CHILDREN; c++)
             start(children[c], &seconds[c][r], &megabytes[c][r]);
     bench_title("Start-up: from the start of the process to its first result");
     for (int c = 0; c < CHILDREN; c++)
-        bench_row(names[c], 1e3 * bench_median(seconds[c], REPEATS), "ms", c % 2 ? 10 : 0);
+        bench_row(names[c], 1e3 * bench_median(seconds[c], REPEATS), "ms",
+                  c % 2 ? 10 : 0);
     bench_title("Memory: the most that was resident by then");
     for (int c = 0; c < CHILDREN; c++)
         bench_row(names[c], bench_median(megabytes[c], REPEATS), "MB", c % 2 ? 20 : 0);

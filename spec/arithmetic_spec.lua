@@ -145,7 +145,8 @@ describe("a mix of dtypes", function()
   it("is an error that names both", function()
     local a, b = neap.constant { 1 }, neap.constant({ 1 }, "float64")
     helper.fails('add "add": dtypes differ: float32 and float64 (inputs x and y)', neap.add, a, b)
-    helper.fails('multiply "multiply": dtypes differ: float64 and float32 (inputs x and y)', neap.multiply, b, a)
+    helper.fails('multiply "multiply": dtypes differ: float64 and float32 (inputs x and y)',
+      neap.multiply, b, a)
     helper.fails('matmul "matmul": dtypes differ: float32 and int32 (inputs a and b)', neap.matmul,
       neap.ones { 2, 2 }, neap.ones({ 2, 2 }, "int32"))
   end)

@@ -154,4 +154,26 @@ function helper.resident(field)
   return tonumber(file:read("a"):match(field .. ":%s*(%d+) kB")) * 1024
 end
 
+--- Runs a script in an interpreter of its own, which loads the same build; what it prints. The
+-- script gets a number of rounds as its argument, fewer where a sanitizer makes them slow.
+function helper.child(script)
+  local first = 0
+  while arg[first - 1] do
+    first = first - 1
+  end
+  local name = os.tmpname()
+  local file <close> = assert(io.open(name, "w"))
+  file:write(("package.cpath = %q\n"):format(package.cpath), script)
+  file:flush()
+  local rounds = helper.sanitized and 500 or 50000
+  local pipe = assert(io.popen(("%s %s %d 2>&1"):format(arg[first], name, rounds)))
+  local output = pipe:read "a"
+  local fine = pipe:close()
+  os.remove(name)
+  if not fine then
+    error(output, 2)
+  end
+  return output
+end
+
 return helper

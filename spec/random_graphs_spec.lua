@@ -97,6 +97,9 @@ describe("a random graph", function()
         for i = 1, 6 do
           fetches[i] = nodes[#nodes - roll(25)]
         end
+        for _, gradient in ipairs(neap.gradients({ table.unpack(fetches) }, variables)) do
+          fetches[#fetches + 1] = gradient
+        end
         -- Writes among the reads: of a variable by a node of its shape, and reads behind that.
         for _, variable in ipairs(variables) do
           for i = #nodes, 1, -1 do
@@ -117,7 +120,7 @@ describe("a random graph", function()
           local parts = {}
           for _ = 1, 2 do
             for _, value in ipairs(session:run(fetches, feeds)) do
-              parts[#parts + 1] = helper.bytes(value)
+              parts[#parts + 1] = value and helper.bytes(value) or "none"
             end
           end
           parts[#parts + 1] = helper.state(session, graph)

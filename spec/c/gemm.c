@@ -1,7 +1,8 @@
-/* gemm.c - matrix products on every instruction set of this machine and on both engines.
+/* gemm.c - matrix products on every instruction set of this machine and on both
+ * engines.
  *
- * Most operands are small integers, whose products and sums are exact in any order: the expected
- * values, added up one by one in float64, must be met exactly. */
+ * Most operands are small integers, whose products and sums are exact in any order:
+ * the expected values, added up one by one in float64, must be met exactly. */
 #include "check.h"
 #include "cpu/cpu.h"
 
@@ -28,7 +29,8 @@ static void put(neap_dtype dtype, void *data, int64_t i, double value)
 
 static double get(neap_dtype dtype, const void *data, int64_t i)
 {
-    return dtype == NEAP_FLOAT64 ? ((const double *)data)[i] : (double)((const float *)data)[i];
+    return dtype == NEAP_FLOAT64 ? ((const double *)data)[i]
+                                 : (double)((const float *)data)[i];
 }
 
 /* A product with operands of its own. */
@@ -45,12 +47,13 @@ static void *filled(neap_dtype dtype, int64_t count, values kind)
 {
     void *data = malloc((size_t)count * neap_dtype_size(dtype) + 1);
     for (int64_t i = 0; i < count; i++)
-        put(dtype, data, i, kind == INTEGERS ? (double)draw(9) - 4 : (double)draw(2001) / 1000 - 1);
+        put(dtype, data, i,
+            kind == INTEGERS ? (double)draw(9) - 4 : (double)draw(2001) / 1000 - 1);
     return data;
 }
 
-/* Sizes, transposes and leading dimensions are those of `g`; batches lie one after another, except
- * that a stride of 0 in g stays. */
+/* Sizes, transposes and leading dimensions are those of `g`; batches lie one after
+ * another, except that a stride of 0 in g stays. */
 static product make(neap__gemm g, values kind)
 {
     product p = {.g = g, .width = neap_dtype_size(g.dtype)};
@@ -93,7 +96,8 @@ static bool compute(product *p, int engine, int workers)
     const void *in[] = {p->a, p->b};
     void *out[] = {p->c};
     neap__team team;
-    neap__call call = {.in = in, .out = out, .args = &p->g, .scratch = scratch, .team = &team};
+    neap__call call = {
+        .in = in, .out = out, .args = &p->g, .scratch = scratch, .team = &team};
     neap__team_begin(&team, workers);
     CHECK(neap__cpu_gemm(&call) == NEAP_OK);
     neap__team_end(&team);
@@ -102,7 +106,8 @@ static bool compute(product *p, int engine, int workers)
 }
 
 /* Element (i, j) of product b, and what its terms add up to without signs. */
-static double expected(const product *p, int64_t b, int64_t i, int64_t j, double *magnitude)
+static double expected(const product *p, int64_t b, int64_t i, int64_t j,
+                       double *magnitude)
 {
     const neap__gemm *g = &p->g;
     int64_t at_a = 0, at_b = 0;
@@ -113,22 +118,25 @@ static double expected(const product *p, int64_t b, int64_t i, int64_t j, double
         at_b += b % g->batch_dims[d] * g->b_strides[d];
     }
     for (int64_t k = 0; k < g->k; k++) {
-        double x = get(g->dtype, p->a, at_a + (g->transpose_a ? k * g->lda + i : i * g->lda + k));
-        double y = get(g->dtype, p->b, at_b + (g->transpose_b ? j * g->ldb + k : k * g->ldb + j));
+        double x = get(g->dtype, p->a,
+                       at_a + (g->transpose_a ? k * g->lda + i : i * g->lda + k));
+        double y = get(g->dtype, p->b,
+                       at_b + (g->transpose_b ? j * g->ldb + k : k * g->ldb + j));
         sum += x * y;
         *magnitude += fabs(x * y);
     }
     return sum;
 }
 
-/* The largest error beyond `tolerance` times the magnitude: 0 if all is well. Of a large product only
- * some elements are looked at, drawn anew for each. */
+/* The largest error beyond `tolerance` times the magnitude: 0 if all is well. Of a
+ * large product only some elements are looked at, drawn anew for each. */
 static double excess(const product *p, double tolerance)
 {
     const neap__gemm *g = &p->g;
     double worst = 0, magnitude;
     int64_t step = 1 + p->c_count * g->k / 200000;
-    for (int64_t c = 0; c < p->c_count; c += 1 + (int64_t)draw((uint64_t)(2 * step - 1))) {
+    for (int64_t c = 0; c < p->c_count;
+         c += 1 + (int64_t)draw((uint64_t)(2 * step - 1))) {
         int64_t row = c / g->n;
         double want = expected(p, row / g->m, row % g->m, c % g->n, &magnitude);
         double error = fabs(get(g->dtype, p->c, c) - want) - tolerance * magnitude;
@@ -152,16 +160,23 @@ static void meets(neap__gemm g)
     for (int engine = 0; engine < 2; engine++)
         if (compute(&p, engine, 2) && !CHECK(excess(&p, 0) <= 0 && guard_stands(&p)))
             printf("  engine %d, %s %s, %d x %d x %d, %c%c, batch %d\n", engine,
-                   neap_dtype_name(g.dtype), neap__isa_name(g.isa), (int)g.m, (int)g.k, (int)g.n,
-                   g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', (int)p.g.batch);
+                   neap_dtype_name(g.dtype), neap__isa_name(g.isa), (int)g.m, (int)g.k,
+                   (int)g.n, g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N',
+                   (int)p.g.batch);
     drop(&p);
 }
 
-static neap__gemm plain(neap_dtype dtype, neap__isa isa, int64_t m, int64_t k, int64_t n, bool ta,
-                        bool tb, int64_t pad)
+static neap__gemm plain(neap_dtype dtype, neap__isa isa, int64_t m, int64_t k, int64_t n,
+                        bool ta, bool tb, int64_t pad)
 {
-    neap__gemm g = {.dtype = dtype, .isa = isa, .m = m, .n = n, .k = k, .transpose_a = ta,
-                    .transpose_b = tb, .batch = 1};
+    neap__gemm g = {.dtype = dtype,
+                    .isa = isa,
+                    .m = m,
+                    .n = n,
+                    .k = k,
+                    .transpose_a = ta,
+                    .transpose_b = tb,
+                    .batch = 1};
     g.lda = (ta ? m : k) + pad;
     g.ldb = (tb ? k : n) + pad;
     return g;
@@ -176,26 +191,29 @@ static void small_sizes(void)
 {
     EACH_KIND
     for (int i = 0; i < 150; i++) {
-        int64_t m = 1 + (int64_t)draw(i < 75 ? 20 : 70), n = 1 + (int64_t)draw(i < 75 ? 40 : 70);
+        int64_t m = 1 + (int64_t)draw(i < 75 ? 20 : 70),
+                n = 1 + (int64_t)draw(i < 75 ? 40 : 70);
         int64_t k = (int64_t)draw(i % 3 ? 70 : 8);
         if (i % 7 == 0)
             *(i % 2 ? &m : &n) = 1;
-        meets(plain(dtype, isa, m, k, n, flags & 1, flags & 2, i % 2 ? (int64_t)draw(5) : 0));
+        meets(plain(dtype, isa, m, k, n, flags & 1, flags & 2,
+                    i % 2 ? (int64_t)draw(5) : 0));
     }
 }
 
 static void large_sizes(void)
 {
-    static const int64_t sizes[][3] = {{128, 784, 512}, {500, 3, 300}, {3, 2000, 700}, {700, 1000, 9},
-                                       {257, 513, 129}, {1, 1500, 3000}, {3000, 1500, 1},
-                                       {40, 20000, 40}};
+    static const int64_t sizes[][3] = {{128, 784, 512}, {500, 3, 300},   {3, 2000, 700},
+                                       {700, 1000, 9},  {257, 513, 129}, {1, 1500, 3000},
+                                       {3000, 1500, 1}, {40, 20000, 40}};
     EACH_KIND
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-        meets(plain(dtype, isa, sizes[i][0], sizes[i][1], sizes[i][2], flags & 1, flags & 2,
-                    i % 2 ? 3 : 0));
+        meets(plain(dtype, isa, sizes[i][0], sizes[i][1], sizes[i][2], flags & 1,
+                    flags & 2, i % 2 ? 3 : 0));
     /* rows so far apart that A is packed */
     for (int flags = 0; flags < 4; flags++)
-        meets(plain(NEAP_FLOAT32, neap__best_isa(), 90, 400, 330, flags & 1, flags & 2, 5000));
+        meets(plain(NEAP_FLOAT32, neap__best_isa(), 90, 400, 330, flags & 1, flags & 2,
+                    5000));
 }
 
 static void batches(void)
@@ -203,7 +221,8 @@ static void batches(void)
     EACH_KIND
     for (int i = 0; i < 6; i++) {
         int64_t size = i < 3 ? 5 : 40;
-        neap__gemm g = plain(dtype, isa, size + i, size, size - 2, flags & 1, flags & 2, i % 2);
+        neap__gemm g =
+            plain(dtype, isa, size + i, size, size - 2, flags & 1, flags & 2, i % 2);
         g.batch_rank = 3;
         for (int d = 0; d < 3; d++) {
             g.batch_dims[d] = 2 + d;
@@ -223,7 +242,8 @@ static void rounding(void)
 {
     EACH_KIND
     for (int i = 0; i < 4; i++) {
-        product p = make(plain(dtype, isa, i == 3 ? 1 : 33, 1000 * i + 77, 45, flags & 1, flags & 2, 0),
+        product p = make(plain(dtype, isa, i == 3 ? 1 : 33, 1000 * i + 77, 45, flags & 1,
+                               flags & 2, 0),
                          FRACTIONS);
         double epsilon = dtype == NEAP_FLOAT64 ? 0x1p-53 : 0x1p-24;
         compute(&p, 0, 1);
@@ -234,11 +254,13 @@ static void rounding(void)
 
 static void same_bits(void)
 {
-    static const int64_t sizes[][3] = {{128, 784, 512}, {333, 444, 555}, {1, 5000, 3000}, {2000, 999, 10}};
+    static const int64_t sizes[][3] = {
+        {128, 784, 512}, {333, 444, 555}, {1, 5000, 3000}, {2000, 999, 10}};
     EACH_KIND
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        product p = make(plain(dtype, isa, sizes[i][0], sizes[i][1], sizes[i][2], flags & 1, flags & 2,
-                               0), FRACTIONS);
+        product p = make(plain(dtype, isa, sizes[i][0], sizes[i][1], sizes[i][2],
+                               flags & 1, flags & 2, 0),
+                         FRACTIONS);
         for (int engine = 0; engine < 2; engine++) {
             if (!compute(&p, engine, 1))
                 continue;
@@ -260,8 +282,10 @@ static void nothing_to_do(void)
     for (int zero = 0; zero < 3; zero++)
         for (neap__isa isa = 0; isa <= neap__best_isa(); isa++)
             for (int64_t size = 1; size < 40; size += 19) {
-                product p = make(plain(NEAP_FLOAT32, isa, zero == 0 ? 0 : size, zero == 1 ? 0 : size,
-                                       zero == 2 ? 0 : size, false, false, 0), INTEGERS);
+                product p = make(plain(NEAP_FLOAT32, isa, zero == 0 ? 0 : size,
+                                       zero == 1 ? 0 : size, zero == 2 ? 0 : size, false,
+                                       false, 0),
+                                 INTEGERS);
                 free(p.a);
                 free(p.b);
                 p.a = p.b = NULL;
@@ -277,7 +301,8 @@ static void not_a_number(void)
 {
     for (neap__isa isa = 0; isa <= neap__best_isa(); isa++)
         for (int64_t n = 1; n < 50; n += 16) {
-            product p = make(plain(NEAP_FLOAT32, isa, 20, 30, n, false, true, 0), INTEGERS);
+            product p =
+                make(plain(NEAP_FLOAT32, isa, 20, 30, n, false, true, 0), INTEGERS);
             float *a = p.a, *b = p.b, *c = p.c;
             a[3 * 30 + 7] = NAN;
             a[5 * 30 + 29] = INFINITY;
@@ -291,8 +316,10 @@ static void not_a_number(void)
         }
 }
 
-/* relu(C + bias) by an epilogue has the bits of the product followed by the same in plain C. */
-static void epilogue(neap__isa isa, int64_t batch, int64_t m, int64_t k, int64_t n, int workers)
+/* relu(C + bias) by an epilogue has the bits of the product followed by the same in
+ * plain C. */
+static void epilogue(neap__isa isa, int64_t batch, int64_t m, int64_t k, int64_t n,
+                     int workers)
 {
     neap__gemm g = plain(NEAP_FLOAT32, isa, m, k, n, false, false, 0);
     g.batch_rank = 1;
@@ -302,12 +329,26 @@ static void epilogue(neap__isa isa, int64_t batch, int64_t m, int64_t k, int64_t
     compute(&p, 0, 1);
 
     neap__step steps[2] = {
-        {.function = neap__find_element(isa, NEAP__ELEMENT_add, NEAP_FLOAT32, NEAP_FLOAT32),
-         .inputs = 2, .in = {0, 1}, .out = 0, .dtype = NEAP_FLOAT32, .store = -1},
-        {.function = neap__find_element(isa, NEAP__ELEMENT_relu, NEAP_FLOAT32, NEAP_FLOAT32),
-         .inputs = 1, .in = {2}, .out = 0, .dtype = NEAP_FLOAT32, .store = 0},
+        {.function =
+             neap__find_element(isa, NEAP__ELEMENT_add, NEAP_FLOAT32, NEAP_FLOAT32),
+         .inputs = 2,
+         .in = {0, 1},
+         .out = 0,
+         .dtype = NEAP_FLOAT32,
+         .store = -1},
+        {.function =
+             neap__find_element(isa, NEAP__ELEMENT_relu, NEAP_FLOAT32, NEAP_FLOAT32),
+         .inputs = 1,
+         .in = {2},
+         .out = 0,
+         .dtype = NEAP_FLOAT32,
+         .store = 0},
     };
-    neap__program program = {.loads = 2, .steps = 2, .stores = 1, .registers = 1, .step = steps,
+    neap__program program = {.loads = 2,
+                             .steps = 2,
+                             .stores = 1,
+                             .registers = 1,
+                             .step = steps,
                              .load = {{.dtype = NEAP_FLOAT32}, {.dtype = NEAP_FLOAT32}}};
     neap__shape domain = {3, {batch, m, n}}, operands[2] = {domain, {1, {n}}};
     neap__program_fix(&program, &domain, operands);
@@ -323,7 +364,8 @@ static void epilogue(neap__isa isa, int64_t batch, int64_t m, int64_t k, int64_t
     const void *in[] = {p.a, p.b, bias};
     void *out[] = {result};
     neap__team team;
-    neap__call call = {.in = in, .out = out, .args = &p.g, .scratch = scratch, .team = &team};
+    neap__call call = {
+        .in = in, .out = out, .args = &p.g, .scratch = scratch, .team = &team};
     neap__team_begin(&team, workers);
     CHECK(neap__cpu_gemm(&call) == NEAP_OK);
     neap__team_end(&team);
@@ -333,8 +375,9 @@ static void epilogue(neap__isa isa, int64_t batch, int64_t m, int64_t k, int64_t
         wrong += result[i] != (want > 0 ? want : 0);
     }
     if (!CHECK(wrong == 0))
-        printf("  %s, batch %d, %d x %d x %d, %d workers: %d wrong\n", neap__isa_name(isa), (int)batch,
-               (int)m, (int)k, (int)n, workers, (int)wrong);
+        printf("  %s, batch %d, %d x %d x %d, %d workers: %d wrong\n",
+               neap__isa_name(isa), (int)batch, (int)m, (int)k, (int)n, workers,
+               (int)wrong);
     CHECK(isnan(result[p.c_count]));
     free(scratch);
     free(result);
@@ -371,7 +414,8 @@ int main(void)
     nothing_to_do();
     not_a_number();
     epilogues();
-    CHECK(strstr(neap__blas_text(), "OpenBLAS") || strcmp(neap__blas_text(), "not found") == 0);
+    CHECK(strstr(neap__blas_text(), "OpenBLAS") ||
+          strcmp(neap__blas_text(), "not found") == 0);
     neap__pool_release();
     return check_report();
 }

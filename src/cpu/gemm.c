@@ -1,64 +1,81 @@
 /* gemm.c - matrix products: how they are cut, packed and given to kernels.
  *
- * Legend: C is m x n, the sum runs over k. A *tile* is what a micro-kernel computes at once
- * (gemm_kernel.inc); a *part* is a rectangle of C, one piece of a parallel job; a *chunk* is what one
- * job computes, all of C unless an epilogue follows; a *panel* is the columns of B of one tile.
+ * Legend: C is m x n, the sum runs over k. A *tile* is what a micro-kernel computes at
+ * once (gemm_kernel.inc); a *part* is a rectangle of C, one piece of a parallel job; a
+ * *chunk* is what one job computes, all of C unless an epilogue follows; a *panel* is
+ * the columns of B of one tile.
  *
- * 1. A cut depends on sizes, dtype and instruction set alone. Within it each element of C sums over k in
- *    one order: blocks of k from the first to the last, one chain of multiply-adds in each. So the bits
- *    are the same at any number of threads, and with and without an epilogue.
- * 2. Parts share nothing and write disjoint elements. What a part packs it packs for itself, into its
- *    worker's scratch: the other core's cache is farther than packing is dear.
- * 3. A is read where it lies as long as a part's rows of it stay in the L2 cache; a panel of B is packed
- *    once for all the tiles below each other, and read where it lies if those are few or B is small.
- * 4. An epilogue is a job of its own after each chunk, whose C stays in scratch, so that its spans are
- *    long: calling one costs as much as computing a hundred elements.
- * 5. Nothing is read of an operand without elements, and nothing of C before it is written.
+ * 1. A cut depends on sizes, dtype and instruction set alone. Within it each element
+ *    of C sums over k in one order: blocks of k from the first to the last, one chain
+ *    of multiply-adds in each. So the bits are the same at any number of threads, and
+ *    with and without an epilogue.
+ * 2. Parts share nothing and write disjoint elements. What a part packs it packs for
+ *    itself, into its worker's scratch: the other core's cache is farther than packing
+ *    is dear.
+ * 3. A is read where it lies as long as a part's rows of it stay in the L2 cache; a
+ *    panel of B is packed once for all the tiles below each other, and read where it
+ *    lies if those are few or B is small.
+ * 4. An epilogue is a job of its own after each chunk, whose C stays in scratch, so
+ *    that its spans are long: calling one costs as much as computing a hundred
+ *    elements.
+ * 5. Nothing is read of an operand without elements, and nothing of C before it is
+ *    written.
  *
- * Which engine serves. Neap's own kernels wherever there are vector kernels: GFLOP/s in float32 on one
- * core of an Emerald Rapids server at 2.7 GHz, whose multiply-adds end at 175 with AVX-512 and at 87
- * with AVX2, beside OpenBLAS 0.3.21 as it chose its kernels there by itself (Prescott's, the processor
- * being newer than its list) and as told by OPENBLAS_CORETYPE (SkylakeX, Haswell):
+ * Which engine serves. Neap's own kernels wherever there are vector kernels: GFLOP/s in
+ * float32 on one core of an Emerald Rapids server at 2.7 GHz (whose multiply-adds end at
+ * 175 with AVX-512, at 87 with AVX2), each beside OpenBLAS 0.3.21 with the kernels of
+ * that instruction set (OPENBLAS_CORETYPE SkylakeX, Haswell, Prescott; by itself it
+ * chose the last, the processor being newer than its list), medians of interleaved
+ * repeats in processor time on a busy machine:
  *
- *        m     k     n        avx512   avx2  generic   by itself  SkylakeX  Haswell
- *      128   784   512  NN       156     80       26          32       135       77
- *      784   128   512  TN       158                          32       114       78
- *      128   512   512  NN       158                          32       100       76
- *      128   512   512  NT       155     79       27          32       121       57
- *      128   512    10  NN        83                          21        69       40
- *       64    64    64  NN       160              27          28       171
- *      512   512   512  NN       155                          33       154
- *     1024  1024  1024  NN       143     73                   33       154
- *     2048  2048  2048  NN       130                          33       160
+ *      m     k     n        avx512  SkylakeX     avx2  Haswell  generic  Prescott
+ *    128   784   512  NN       148       132       75       76       24        30
+ *    784   128   512  TN       146       142       81       78       25        30
+ *    128   512   512  NN       150       134       78       75       25        31
+ *    512   128   512  TN       151       143       81       77       25        31
+ *    128   512   512  NT       147       122       75       73       26        31
+ *    128   512    10  NN        82        66       50       38       19        21
+ *    512   128    10  TN        65       117       50       45       18        21
+ *      8     8     8  NN        24        21       28        8       19         6
+ *     64    64    64  NN       136       141       84       68       27        28
+ *    512   512   512  NN       146       144       76       78       25        31
+ *   1024  1024  1024  NN       118       131       73       79       24        30
+ *   2048  2048  2048  NN       120       143       66       76       22        29
+ *      1   784   512  NN        59        52       35        7
  *
- * With generic kernels alone OpenBLAS wins from BLAS_WORK multiply-adds on, if it can be called at all
- * (openblas.c). `make bench` prints the table for the machine at hand. */
+ * With generic kernels alone OpenBLAS wins from BLAS_WORK multiply-adds on, if it can be
+ * called at all (openblas.c). `make bench` prints the table for the machine at hand. */
 #include "cpu/gemm_kernel.h"
 
 #include <string.h>
 
+#define HUGE_SIZE (INT64_MAX / 4) /* what overflows is at least so large */
+
 enum {
-    PART_WORK = 1 << 20,   /* multiply-adds that make a part worth its dispatch */
-    MOST_PARTS = 64,       /* beyond this parts get larger */
-    ENOUGH_PARTS = 16,     /* columns are cut first; rows if that gives fewer parts */
-    BLOCK_K = 384,         /* a tile's columns of B over so many k stay in the L1 cache */
-    BLOCK_ROWS = 224,      /* rows of A of a part over BLOCK_K stay in the L2 cache */
-    NEAR_BYTES = 1 << 20,  /* operands within so many bytes are read where they lie */
-    PACKED_PANELS = 32,    /* columns, in tiles, that a part has for the A which it packs */
-    FEW_TILES = 3,         /* so few tiles below each other read B where it lies */
-    CHUNK = 1 << 18,       /* elements of C in a chunk with an epilogue */
+    PART_WORK = 1 << 20,  /* multiply-adds that make a part worth its dispatch */
+    MOST_PARTS = 64,      /* beyond this parts get larger */
+    COARSE_PARTS = 8,     /* the same where OpenBLAS serves, */
+    COARSE_ROWS = 1024,   /* and rows of a part there */
+    ENOUGH_PARTS = 16,    /* columns are cut first; rows if that gives fewer parts */
+    BLOCK_K = 384,        /* a tile's columns of B over so many k stay in the L1 cache */
+    BLOCK_ROWS = 224,     /* rows of A of a part over BLOCK_K stay in the L2 cache */
+    NEAR_BYTES = 1 << 20, /* operands within so many bytes are read where they lie */
+    PACKED_PANELS = 32, /* columns, in tiles, that a part has for the A which it packs */
+    FEW_TILES = 3,      /* so few tiles below each other read B where it lies */
+    CHUNK = 1 << 18,    /* elements of C in a chunk with an epilogue */
     CHUNK_COLUMNS = 4096,
     SPAN = 4096,           /* elements that one call of an epilogue computes */
     VECTOR_COLUMNS = 1024, /* a part's columns of a vector times a matrix */
     VECTOR_WORK = 1 << 16,
-    BLAS_WORK = 1 << 18,   /* multiply-adds from which OpenBLAS beats the generic kernels */
-    TINY = 32              /* multiply-adds that a plain loop does sooner */
+    BLAS_WORK = 1 << 18, /* multiply-adds from which OpenBLAS beats the generic kernels */
+    TINY = 32            /* multiply-adds that a plain loop does sooner */
 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t pieces(int64_t total, int64_t size) { return (total + size - 1) / size; }
-/* The size of pieces that are as even as a multiple of `unit` lets them be, none above `limit`. */
+/* The size of pieces that are as even as a multiple of `unit` lets them be, none above
+ * `limit`. */
 static int64_t even(int64_t total, int64_t limit, int64_t unit)
 {
     int64_t count = most(pieces(total, limit), 1);
@@ -88,7 +105,7 @@ static size_t round_up(int64_t bytes)
 static int64_t bounded(int64_t a, int64_t b)
 {
     int64_t product;
-    return neap__mul_int(a, b, &product) ? product : INT64_MAX;
+    return neap__mul_int(a, b, &product) ? least(product, HUGE_SIZE) : HUGE_SIZE;
 }
 
 /* A product with a vector streams the matrix once; nothing is packed. */
@@ -102,7 +119,8 @@ static void cut_vector(cut *c, const neap__gemm *g)
     c->rows = g->n == 1 ? least(each, outputs) : 1;
     c->columns = g->n == 1 ? 1 : least(each, outputs);
     /* dots read the vector in steps of one */
-    int64_t step = g->n == 1 ? (g->transpose_b ? 1 : g->ldb) : (g->transpose_a ? g->lda : 1);
+    int64_t step =
+        g->n == 1 ? (g->transpose_b ? 1 : g->ldb) : (g->transpose_a ? g->lda : 1);
     c->pack_b = by_rows && step != 1;
     c->b_bytes = c->pack_b ? round_up(g->k * c->kernels->size) : 0;
 }
@@ -111,11 +129,12 @@ static void cut_matrix(cut *c, const neap__gemm *g)
 {
     const neap__gemm_kernels *q = c->kernels;
     int64_t size = q->size, work = bounded(bounded(g->m, g->n), g->k);
-    int64_t parts = least(pieces(work, PART_WORK), MOST_PARTS);
+    bool coarse = g->engine != 0; /* cutting costs OpenBLAS most */
+    int64_t parts = least(pieces(work, PART_WORK), coarse ? COARSE_PARTS : MOST_PARTS);
 
     c->block_k = even(g->k, BLOCK_K, 1);
     c->tile_rows = even(g->m, q->rows, 1);
-    int64_t blocks = pieces(g->m, BLOCK_ROWS);
+    int64_t blocks = pieces(g->m, coarse ? COARSE_ROWS : BLOCK_ROWS);
     int64_t panels = pieces(g->n, q->columns);
     if (blocks * panels < least(parts, ENOUGH_PARTS))
         blocks = pieces(least(parts, ENOUGH_PARTS), panels);
@@ -123,7 +142,8 @@ static void cut_matrix(cut *c, const neap__gemm *g)
     blocks = pieces(g->m, c->rows);
     int64_t width = most(panels * blocks / most(parts, 1), 1);
 
-    int64_t reach = g->transpose_a ? bounded(c->block_k, g->lda) : bounded(c->rows, g->lda);
+    int64_t reach =
+        g->transpose_a ? bounded(c->block_k, g->lda) : bounded(c->rows, g->lda);
     c->pack_a = bounded(reach, size) > NEAR_BYTES;
     if (c->pack_a)
         width = most(width, least(panels * blocks / ENOUGH_PARTS, PACKED_PANELS));
@@ -134,13 +154,14 @@ static void cut_matrix(cut *c, const neap__gemm *g)
     c->pack_tail = c->pack_b || (!q->tails && g->n % q->lanes != 0);
     c->a_step = pieces(c->tile_rows, q->lanes) * q->lanes;
     if (c->pack_a)
-        c->a_bytes = round_up(pieces(c->rows, c->tile_rows) * c->block_k * c->a_step * size);
+        c->a_bytes =
+            round_up(pieces(c->rows, c->tile_rows) * c->block_k * c->a_step * size);
     if (c->pack_tail)
         c->b_bytes = round_up(c->block_k * q->columns * size);
 }
 
-/* Whole products are grouped where one is little work; chunks are all of C, or what an epilogue
- * finds in the cache. */
+/* Whole products are grouped where one is little work; chunks are all of C, or what an
+ * epilogue finds in the cache. */
 static void cut_chunks(cut *c, const neap__gemm *g)
 {
     int64_t all = bounded(g->m, g->n), work = most(bounded(all, g->k), 1);
@@ -159,7 +180,8 @@ static void cut_chunks(cut *c, const neap__gemm *g)
     } else {
         c->chunk_products = least(g->batch, most(CHUNK / most(all, 1), 1));
     }
-    c->c_bytes = round_up(c->chunk_products * c->chunk_rows * c->chunk_columns * c->kernels->size);
+    c->c_bytes =
+        round_up(c->chunk_products * c->chunk_rows * c->chunk_columns * c->kernels->size);
     c->epilogue_bytes = round_up((int64_t)neap__program_scratch(g->epilogue, 1));
 }
 
@@ -184,8 +206,9 @@ static size_t make_cut(neap__gemm *g, int workers)
     return c->c_bytes + (size_t)workers * worker_bytes(c);
 }
 
-/* The engine, see above. A generic instruction set that was asked for on a machine which has a better
- * one stays with neap's own kernels, whose bits are the same everywhere. */
+/* The engine, see above. A generic instruction set that was asked for on a machine
+ * which has a better one stays with neap's own kernels, whose bits are the same
+ * everywhere. */
 size_t neap__gemm_choose(neap__gemm *g, int workers)
 {
     g->engine = neap__best_isa() == NEAP__GENERIC && least(g->m, g->n) > 1 &&
@@ -201,17 +224,17 @@ bool neap__gemm_force(neap__gemm *g, int engine)
     return true;
 }
 
-/* ---- Parts -------------------------------------------------------------------------- */
+/* ---- Parts ------------------------------------------------------------------------ */
 
 /* One chunk of one call. */
 typedef struct chunk {
     const neap__gemm *g;
     const neap__call *call;
-    int64_t product, row, column;      /* its first */
-    int64_t products, rows, columns;   /* its size */
-    char *c;                           /* of its first element, rows ldc apart */
-    int64_t ldc, c_product;            /* elements between rows, between products */
-    char *workers;                     /* their scratch */
+    int64_t product, row, column;    /* its first */
+    int64_t products, rows, columns; /* its size */
+    char *c;                         /* of its first element, rows ldc apart */
+    int64_t ldc, c_product;          /* elements between rows, between products */
+    char *workers;                   /* their scratch */
 } chunk;
 
 /* One rectangle of one product: rows x columns at (row, column). */
@@ -271,16 +294,17 @@ static void pack_rows(const neap__gemm *g, const part *p, int64_t first, int64_t
         int64_t rows = least(c->tile_rows, p->rows - i), row = p->row + i;
         char *to = p->packed_a + i / c->tile_rows * k * c->a_step * q->size;
         if (g->transpose_a)
-            q->pack(k, rows, p->a + (first * g->lda + row) * q->size, g->lda, to, c->a_step);
+            q->pack(k, rows, p->a + (first * g->lda + row) * q->size, g->lda, to,
+                    c->a_step);
         else
-            q->pack_transposed(k, rows, p->a + (row * g->lda + first) * q->size, g->lda, to,
-                               c->a_step);
+            q->pack_transposed(k, rows, p->a + (row * g->lda + first) * q->size, g->lda,
+                               to, c->a_step);
     }
 }
 
 /* Some columns of B, at most a tile's, for a block of k: packed, or where they lie. */
-static const char *find_columns(const neap__gemm *g, const part *p, int64_t first, int64_t k,
-                                int64_t column, int64_t columns, int64_t *step)
+static const char *find_columns(const neap__gemm *g, const part *p, int64_t first,
+                                int64_t k, int64_t column, int64_t columns, int64_t *step)
 {
     const cut *c = &g->cut;
     const neap__gemm_kernels *q = c->kernels;
@@ -291,7 +315,8 @@ static const char *find_columns(const neap__gemm *g, const part *p, int64_t firs
         return b;
     }
     *step = columns > q->lanes ? q->columns : q->lanes;
-    (g->transpose_b ? q->pack_transposed : q->pack)(k, columns, b, g->ldb, p->packed_b, *step);
+    (g->transpose_b ? q->pack_transposed : q->pack)(k, columns, b, g->ldb, p->packed_b,
+                                                    *step);
     return p->packed_b;
 }
 
@@ -316,8 +341,8 @@ static void do_matrix(const neap__gemm *g, const part *p)
             const char *a = rows;
             for (int64_t i = 0; i < p->rows; i += c->tile_rows, a += a_tile)
                 q->tile[n > q->lanes][least(c->tile_rows, p->rows - i)](
-                    k, a, a_row, a_step, b, b_step, p->c + (i * p->ldc + j) * q->size, p->ldc,
-                    (int)n, first > 0);
+                    k, a, a_row, a_step, b, b_step, p->c + (i * p->ldc + j) * q->size,
+                    p->ldc, (int)n, first > 0);
         }
         first += k;
     } while (first < g->k);
@@ -336,8 +361,8 @@ static bool do_blas(const neap__gemm *g, const part *p)
     int64_t size = g->cut.kernels->size;
     const char *a = p->a + p->row * (g->transpose_a ? 1 : g->lda) * size;
     const char *b = p->b + p->column * (g->transpose_b ? g->ldb : 1) * size;
-    return neap__blas_gemm(g->dtype == NEAP_FLOAT64, g->transpose_a, g->transpose_b, p->rows,
-                           p->columns, g->k, a, g->lda, b, g->ldb, p->c, p->ldc);
+    return neap__blas_gemm(g->dtype == NEAP_FLOAT64, g->transpose_a, g->transpose_b,
+                           p->rows, p->columns, g->k, a, g->lda, b, g->ldb, p->c, p->ldc);
 }
 
 static void do_rectangle(const neap__gemm *g, const part *p)
@@ -373,7 +398,7 @@ static void part_job(void *context, int64_t index, int worker)
     }
 }
 
-/* ---- Epilogues ---------------------------------------------------------------------- */
+/* ---- Epilogues -------------------------------------------------------------------- */
 
 /* A chunk of whole rows is one line of the domain, else each of its rows is one. */
 static void chunk_line(const chunk *h, int64_t *length, int64_t *lines)
@@ -394,10 +419,11 @@ static void epilogue_job(void *context, int64_t index, int worker)
     char *scratch = h->workers + (size_t)worker * worker_bytes(&g->cut);
     neap__program_span(g->epilogue, h->call->in + 2, h->call->out,
                        h->c + (line * h->ldc + at) * g->cut.kernels->size, begin,
-                       least(SPAN, length - at), scratch + g->cut.a_bytes + g->cut.b_bytes);
+                       least(SPAN, length - at),
+                       scratch + g->cut.a_bytes + g->cut.b_bytes);
 }
 
-/* ---- The call ----------------------------------------------------------------------- */
+/* ---- The call --------------------------------------------------------------------- */
 
 static void do_chunk(chunk *h)
 {
@@ -447,13 +473,20 @@ int neap__cpu_gemm(const neap__call *call)
     if (c->tiny) {
         do_tiny(g, call->in, g->epilogue ? scratch : out);
         if (g->epilogue)
-            neap__program_span(g->epilogue, call->in + 2, call->out, scratch, 0, g->m * g->n,
+            neap__program_span(g->epilogue, call->in + 2, call->out, scratch, 0,
+                               g->m * g->n,
                                scratch + c->c_bytes + c->a_bytes + c->b_bytes);
         return NEAP_OK;
     }
     if (c->single) {
-        part p = {.a = call->in[0], .b = call->in[1], .c = out, .rows = g->m, .columns = g->n,
-                  .ldc = g->n, .packed_a = scratch, .packed_b = scratch + c->a_bytes};
+        part p = {.a = call->in[0],
+                  .b = call->in[1],
+                  .c = out,
+                  .rows = g->m,
+                  .columns = g->n,
+                  .ldc = g->n,
+                  .packed_a = scratch,
+                  .packed_b = scratch + c->a_bytes};
         do_rectangle(g, &p);
         return NEAP_OK;
     }
@@ -466,8 +499,9 @@ int neap__cpu_gemm(const neap__call *call)
                 h.columns = least(c->chunk_columns, g->n - h.column);
                 h.ldc = g->epilogue ? h.columns : g->n;
                 h.c_product = h.rows * h.ldc;
-                h.c = g->epilogue ? scratch
-                                  : out + ((h.product * g->m + h.row) * g->n + h.column) * size;
+                h.c = g->epilogue
+                          ? scratch
+                          : out + ((h.product * g->m + h.row) * g->n + h.column) * size;
                 do_chunk(&h);
             }
     return NEAP_OK;

@@ -1,5 +1,5 @@
-/* gemm_avx2.c - GEMM's kernels for AVX2 with FMA: tiles of 6 rows and two vectors of 8 floats or 4
- * doubles, which is 12 of the 16 registers. */
+/* gemm_avx2.c - GEMM's kernels for AVX2 with FMA: tiles of 6 rows and two vectors of 8
+ * floats or 4 doubles, which is 12 of the 16 registers. */
 #include "cpu/gemm_kernel.h"
 
 #if defined(NEAP__X86)
@@ -8,7 +8,8 @@ NEAP__TARGET_AVX2
 #define ROWS 6
 #define EACH_TILE NEAP__TILES_6
 #define EACH_ROW NEAP__ROWS_6
-#define TAILS false /* a masked load in the inner loop costs a register and an instruction */
+#define TAILS                                                                            \
+    false /* a masked load in the inner loop costs a register and an instruction */
 
 /* n elements of all ones, then zeros. */
 static const int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1};

@@ -1,5 +1,5 @@
-/* gemm_avx512.c - GEMM's kernels for AVX-512: tiles of 14 rows and two vectors of 16 floats or 8
- * doubles; masks make the last columns as cheap as any. */
+/* gemm_avx512.c - GEMM's kernels for AVX-512: tiles of 14 rows and two vectors of 16
+ * floats or 8 doubles; masks make the last columns as cheap as any. */
 #include "cpu/gemm_kernel.h"
 
 #if defined(NEAP__X86)
@@ -27,7 +27,9 @@ NEAP__TARGET_AVX512
         a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b)
 #define HIGH(a, b)                                                                       \
     _mm512_permutex2var_ps(                                                              \
-        a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b)
+        a,                                                                               \
+        _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), \
+        b)
 #include "cpu/gemm_kernel.inc"
 #undef SOME
 

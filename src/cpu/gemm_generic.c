@@ -1,6 +1,7 @@
-/* gemm_generic.c - GEMM's kernels for any machine: vectors of 16 bytes in the compilers' own vector
- * types, which become SSE2, NEON or plain instructions. Product and sum round apart, so that the
- * bits are the same with and without a fused instruction. */
+/* gemm_generic.c - GEMM's kernels for any machine: vectors of 16 bytes in the
+ * compilers' own vector types, which become SSE2, NEON or plain instructions. Product
+ * and sum round apart, so that the bits are the same with and without a fused
+ * instruction. */
 #include "cpu/gemm_kernel.h"
 
 #include <string.h>
@@ -35,8 +36,14 @@ static inline vector_2 load_2(const double *p, int n)
     memcpy(&v, p, (size_t)n * sizeof *p);
     return v;
 }
-static inline void store_4(float *p, vector_4 v, int n) { memcpy(p, &v, (size_t)n * sizeof *p); }
-static inline void store_2(double *p, vector_2 v, int n) { memcpy(p, &v, (size_t)n * sizeof *p); }
+static inline void store_4(float *p, vector_4 v, int n)
+{
+    memcpy(p, &v, (size_t)n * sizeof *p);
+}
+static inline void store_2(double *p, vector_2 v, int n)
+{
+    memcpy(p, &v, (size_t)n * sizeof *p);
+}
 
 #define FMA(a, b, c) ((a) * (b) + (c))
 

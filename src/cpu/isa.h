@@ -1,10 +1,12 @@
-/* isa.h - one source compiled for several instruction sets, without flags of the build.
+/* isa.h - one source compiled for several instruction sets, without flags of the
+ * build.
  *
- * A family of kernels is a template (kernels.inc) that small files include, one for each
- * instruction set. Such a file includes its headers first, then opens NEAP__TARGET_AVX2 or
- * NEAP__TARGET_AVX512, includes the template, and closes with NEAP__TARGET_END. Everything
- * between is compiled for that instruction set and must be reached only through a table that is
- * chosen by neap__isa. NEAP__X86 is defined where these exist. */
+ * A family of kernels is a template (kernels.inc) that small files include, one for
+ * each instruction set. Such a file includes its headers first, then opens
+ * NEAP__TARGET_AVX2 or NEAP__TARGET_AVX512, includes the template, and closes with
+ * NEAP__TARGET_END. Everything between is compiled for that instruction set and must
+ * be reached only through a table that is chosen by neap__isa. NEAP__X86 is defined
+ * where these exist. */
 #ifndef NEAP_ISA_H
 #define NEAP_ISA_H
 
@@ -20,8 +22,8 @@
 #define NEAP__PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #define NEAP__TARGET(features)                                                           \
-    NEAP__PRAGMA(clang attribute push(__attribute__((target(features))),                   \
-                                      apply_to = function))
+    NEAP__PRAGMA(                                                                        \
+        clang attribute push(__attribute__((target(features))), apply_to = function))
 #define NEAP__TARGET_END NEAP__PRAGMA(clang attribute pop)
 #else
 #define NEAP__TARGET(features)                                                           \

@@ -13,7 +13,8 @@ static neap__name *entry(const neap_graph *g, const char *text, size_t length)
     return NULL;
 }
 
-/* The name goes, and its number if it has one ("constant_1"): the next node gets the same. */
+/* The name goes, and its number if it has one ("constant_1"): the next node gets the
+ * same. */
 static void drop_name(neap_graph *g, const char *name)
 {
     const char *number = strrchr(name, '_');
@@ -25,8 +26,8 @@ static void drop_name(neap_graph *g, const char *name)
 
 int neap_graph_withdraw(neap_graph *g, neap_node *n)
 {
-    if (!g || !n || !g->node_count || g->nodes[g->node_count - 1] != n || n->consumer_count ||
-        n->op->list != NEAP_OPERATIONS)
+    if (!g || !n || !g->node_count || g->nodes[g->node_count - 1] != n ||
+        n->consumer_count || n->op->list != NEAP_OPERATIONS)
         return 0;
     g->node_count--;
     for (uint32_t i = 0; i < n->input_count; i++) {

@@ -1,8 +1,8 @@
 /* arguments.c - how arguments are given, and readers of the simple ones.
  *
- * Inputs first, then attributes by position; or by name in a last table. A table with any string
- * key is such a table and holds nothing else; every other table is a value. Trailing nils are
- * absent. */
+ * Inputs first, then attributes by position; or by name in a last table. A table with any
+ * string key is such a table and holds nothing else; every other table is a value.
+ * Trailing nils are absent. */
 #include "lua/binding.h"
 
 #include <math.h>
@@ -59,7 +59,8 @@ void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *sig
     int last = lua_gettop(L);
     while (last >= first && lua_isnil(L, last))
         last--;
-    bool named = last >= first && lua_type(L, last) == LUA_TTABLE && neap__lua_named(L, last);
+    bool named =
+        last >= first && lua_type(L, last) == LUA_TTABLE && neap__lua_named(L, last);
     int given = last - first + 1 - (named ? 1 : 0);
     if (given > signature->positional) {
         /* The usual slip: neap:add(x, y). */
@@ -83,16 +84,17 @@ void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *sig
     take_named(L, first, signature);
 }
 
-/* ---- Readers ----------------------------------------------------------------------------- */
+/* ---- Readers --------------------------------------------------------------------- */
 
 static int expected(lua_State *L, int index, const char *function, const char *name,
                     const char *what)
 {
-    return neap__lua_error(L, "%s: argument '%s': %s expected, got %s", function, name, what,
-                           neap__lua_type(L, index));
+    return neap__lua_error(L, "%s: argument '%s': %s expected, got %s", function, name,
+                           what, neap__lua_type(L, index));
 }
 
-const char *neap__lua_string(lua_State *L, int index, const char *function, const char *name)
+const char *neap__lua_string(lua_State *L, int index, const char *function,
+                             const char *name)
 {
     if (lua_type(L, index) != LUA_TSTRING)
         expected(L, index, function, name, "a string");
@@ -103,7 +105,8 @@ const char *neap__lua_string(lua_State *L, int index, const char *function, cons
     return text;
 }
 
-neap_dtype neap__lua_dtype(lua_State *L, int index, const char *function, const char *name)
+neap_dtype neap__lua_dtype(lua_State *L, int index, const char *function,
+                           const char *name)
 {
     const char *text = neap__lua_string(L, index, function, name);
     neap_dtype dtype = neap_dtype_of(text);
@@ -132,7 +135,8 @@ bool neap__lua_integer(lua_State *L, int index, int64_t *value, neap_error *err)
         return false;
     }
     if (fabs(number) > 0x1p53) {
-        neap__lua_tell(err, NEAP_ELIMIT, "%.17g is too large for a float to be exact", number);
+        neap__lua_tell(err, NEAP_ELIMIT, "%.17g is too large for a float to be exact",
+                       number);
         return false;
     }
     *value = (int64_t)number;
@@ -183,8 +187,8 @@ const int64_t *neap__lua_integers(lua_State *L, int index, const char *function,
         if (!neap__lua_integer(L, -1, &room[i], &err)) {
             if (!sequence)
                 neap__lua_error(L, "%s: argument '%s': %s", function, name, err.message);
-            neap__lua_error(L, "%s: argument '%s': at [%d]: %s", function, name, (int)i + 1,
-                            err.message);
+            neap__lua_error(L, "%s: argument '%s': at [%d]: %s", function, name,
+                            (int)i + 1, err.message);
         }
         lua_pop(L, 1);
     }

@@ -1,12 +1,14 @@
 /* callable.c - session.callable: one run, prepared, as a Lua function.
  *
- * It is the fastest way to run one thing often, so that it does once what `run` does each time:
- * nodes are checked, a plain value is written into the tensor of the last call where that is of the
- * same shape and nobody else's, and the result of a single fetch needs no table.
+ * It is the fastest way to run one thing often, so that it does once what `run` does each
+ * time: nodes are checked, a plain value is written into the tensor of the last call
+ * where that is of the same shape and nobody else's, and the result of a single fetch
+ * needs no table.
  *
- * Reading a value can run Lua code (metamethods), which may call the same callable again, and so write
- * into those tensors. Hence a value that ran any is put away in a box of its own, and the arguments
- * are read once more from the first on: at the end of a pass, no Lua code has run in it. */
+ * Reading a value can run Lua code (metamethods), which may call the same callable again,
+ * and so write into those tensors. Hence a value that ran any is put away in a box of its
+ * own, and the arguments are read once more from the first on: at the end of a pass, no
+ * Lua code has run in it. */
 #include "lua/binding.h"
 
 #include <string.h>
@@ -53,7 +55,7 @@ void neap__lua_endcallable(lua_State *L, int index)
     }
 }
 
-/* ---- The call ----------------------------------------------------------------------------- */
+/* ---- The call -------------------------------------------------------------------- */
 
 static int bad_value(lua_State *L, const input *in, const neap_error *err)
 {
@@ -90,7 +92,8 @@ static neap_tensor *read_input(lua_State *L, const neap__lua *s, callable *c, si
     return ran ? NULL : t;
 }
 
-static void read_inputs(lua_State *L, const neap__lua *s, callable *c, neap_tensor **values)
+static void read_inputs(lua_State *L, const neap__lua *s, callable *c,
+                        neap_tensor **values)
 {
     for (size_t i = 0; i < c->count;) {
         values[i] = read_input(L, s, c, i);
@@ -171,12 +174,14 @@ static int call(lua_State *L)
     return 1;
 }
 
-/* ---- Making --------------------------------------------------------------------------------- */
+/* ---- Making ---------------------------------------------------------------------- */
 
-/* Pushes the box of a callable with these inputs, noted in the session, whose index is 1. */
+/* Pushes the box of a callable with these inputs, noted in the session, whose index is 1.
+ */
 static callable *push_callable(lua_State *L, neap_node *const *inputs, size_t count)
 {
-    callable *c = neap__lua_box(L, sizeof *c + count * sizeof *c->inputs, 0, BOX_CALLABLE);
+    callable *c =
+        neap__lua_box(L, sizeof *c + count * sizeof *c->inputs, 0, BOX_CALLABLE);
     c->count = count;
     for (size_t i = 0; i < count; i++) {
         c->inputs[i].node = inputs[i];
@@ -199,8 +204,8 @@ static callable *push_callable(lua_State *L, neap_node *const *inputs, size_t co
     return c;
 }
 
-/* session:callable(fetches, placeholders): a sequence of nodes, or one. Stack: session, fetches,
- * placeholders, graph, nodes, pack, fetches (copied), places, box. */
+/* session:callable(fetches, placeholders): a sequence of nodes, or one. Stack: session,
+ * fetches, placeholders, graph, nodes, pack, fetches (copied), places, box. */
 int neap__lua_callable(lua_State *L)
 {
     neap__lua *s = neap__lua_self(L);
@@ -210,7 +215,8 @@ int neap__lua_callable(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *session = neap__lua_test(L, s, 1, BOX_SESSION);
     if (!session) {
-        return neap__lua_error(L, "session.callable: call it with ':' on a session, got %s",
+        return neap__lua_error(L,
+                               "session.callable: call it with ':' on a session, got %s",
                                neap__lua_type(L, 1));
     }
     neap__lua_home home = {session->graph, 4};
@@ -224,7 +230,8 @@ int neap__lua_callable(lua_State *L)
     if (lua_isnil(L, 3))
         lua_pushnil(L);
     else
-        nodes = neap__lua_nodes(L, 3, "session.callable", "placeholders", false, &home, &count);
+        nodes = neap__lua_nodes(L, 3, "session.callable", "placeholders", false, &home,
+                                &count);
     neap__lua_takepack(L, 1);
     neap__lua_pack *p =
         neap__lua_fetches(L, 2, 6, session->graph, "session.callable", true);
@@ -239,8 +246,8 @@ int neap__lua_callable(lua_State *L)
                                session->session ? "running" : "closed");
     }
     s->pending = false;
-    c->callable = neap_callable_new(session->session, nodes, count, p->fetches, p->fetch_count,
-                                    &err);
+    c->callable = neap_callable_new(session->session, nodes, count, p->fetches,
+                                    p->fetch_count, &err);
     neap__lua_endpack(p);
     if (!c->callable)
         return neap__lua_raise_run(L, &err);

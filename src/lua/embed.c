@@ -37,7 +37,7 @@ neap_tensor *neap_lua_totensor(lua_State *L, int index)
     return box ? box->tensor : NULL;
 }
 
-/* ---- Pushing: by functions that have the state as their upvalue -------------------------------- */
+/* ---- Pushing: by functions that have the state as their upvalue ------------------ */
 
 static int push_graph(lua_State *L)
 {

@@ -1,8 +1,9 @@
 /* errors.c - the one place that raises, and the one that calls Lua back.
  *
- * An error begins with the position of the nearest Lua function outside neap. A callback (an
- * operation written in Lua, a log) runs protected: its error object stays in the binding's state,
- * with a traceback, while the core unwinds with a status; then it is raised again. */
+ * An error begins with the position of the nearest Lua function outside neap. A callback
+ * (an operation written in Lua, a log) runs protected: its error object stays in the
+ * binding's state, with a traceback, while the core unwinds with a status; then it is
+ * raised again. */
 #include "lua/binding.h"
 
 #include <stdarg.h>
@@ -78,8 +79,9 @@ int neap__lua_tell(neap_error *err, int code, const char *format, ...)
 
 const char *neap__lua_type(lua_State *L, int index)
 {
-    static const char *const names[BOX_KINDS] = {
-        NULL, "graph", "node", "tensor", "session", "callable", "pack", "guard", "operation"};
+    static const char *const names[BOX_KINDS] = {NULL,     "graph",   "node",
+                                                 "tensor", "session", "callable",
+                                                 "pack",   "guard",   "operation"};
     const neap__lua *s = neap__lua_self(L);
     for (int kind = BOX_GRAPH; kind < BOX_KINDS; kind++) {
         if (neap__lua_test(L, s, index, kind))
@@ -97,9 +99,10 @@ const char *neap__lua_type(lua_State *L, int index)
     return luaL_typename(L, index);
 }
 
-/* ---- Callbacks ------------------------------------------------------------------------- */
+/* ---- Callbacks ------------------------------------------------------------------- */
 
-/* A message handler: notes where the error was raised, and leaves the error object alone. */
+/* A message handler: notes where the error was raised, and leaves the error object alone.
+ */
 static int note_traceback(lua_State *L)
 {
     luaL_traceback(L, L, NULL, 1);

@@ -1,8 +1,9 @@
 /* fetch.c - the arrays of a run, and the structure of what it fetches.
  *
- * Everything that a run returns is made before the core is called: tables, with a box or `false` at
- * the place of each result. Afterwards only fields of boxes and values of keys that exist are
- * set, which cannot fail: a run that has committed is never reported as failed. */
+ * Everything that a run returns is made before the core is called: tables, with a box or
+ * `false` at the place of each result. Afterwards only fields of boxes and values of keys
+ * that exist are set, which cannot fail: a run that has committed is never reported as
+ * failed. */
 #include "lua/binding.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@
 /* Larger copies of fed values are not kept from run to run. */
 #define KEPT_BYTES 65536
 
-/* ---- Packs ------------------------------------------------------------------------------- */
+/* ---- Packs ----------------------------------------------------------------------- */
 
 static neap__lua_pack *push_pack(lua_State *L, size_t capacity)
 {
@@ -66,7 +67,8 @@ neap__lua_pack *neap__lua_growpack(lua_State *L, int index, size_t entries)
     neap__lua_pack *old = lua_touserdata(L, index);
     if (entries <= old->capacity)
         return old;
-    neap__lua_pack *p = push_pack(L, old->capacity * 2 > entries ? old->capacity * 2 : entries);
+    neap__lua_pack *p =
+        push_pack(L, old->capacity * 2 > entries ? old->capacity * 2 : entries);
     p->busy = true;
     p->feed_count = old->feed_count;
     p->fetch_count = old->fetch_count;
@@ -90,7 +92,7 @@ static int pack_gc(lua_State *L)
     return 0;
 }
 
-/* ---- The structure of fetches -------------------------------------------------------------- */
+/* ---- The structure of fetches ---------------------------------------------------- */
 
 typedef struct walk {
     lua_State *L;
@@ -101,7 +103,8 @@ typedef struct walk {
     bool copy;
 } walk;
 
-/* Adds the node at the top to the fetches, and pushes what holds its place in the results. */
+/* Adds the node at the top to the fetches, and pushes what holds its place in the
+ * results. */
 static void add_fetch(walk *w, neap_node *n)
 {
     lua_State *L = w->L;
@@ -122,7 +125,8 @@ static void add_fetch(walk *w, neap_node *n)
     p->fetch_count++;
 }
 
-/* Notes that the result for the last fetch belongs to the key and table at these indices. */
+/* Notes that the result for the last fetch belongs to the key and table at these indices.
+ */
 static void add_place(walk *w, int table, int key)
 {
     lua_State *L = w->L;
@@ -147,8 +151,9 @@ static int bad_fetch(walk *w, int key)
                            w->function, name, type);
 }
 
-/* Walks a table of fetches. Each level of tables has three values on the stack: the table, its
- * results, and the key of lua_next. Leaves the results of the whole at the top. */
+/* Walks a table of fetches. Each level of tables has three values on the stack: the
+ * table, its results, and the key of lua_next. Leaves the results of the whole at the
+ * top. */
 static void walk_tables(walk *w)
 {
     lua_State *L = w->L;
@@ -213,8 +218,9 @@ neap__lua_pack *neap__lua_fetches(lua_State *L, int index, int pack, neap_graph 
         lua_pushboolean(L, 0);
         lua_pushnil(L);
     } else {
-        neap__lua_error(L, "%s: argument 'fetches': a node or a table of nodes expected, got %s",
-                        function, neap__lua_type(L, index));
+        neap__lua_error(
+            L, "%s: argument 'fetches': a node or a table of nodes expected, got %s",
+            function, neap__lua_type(L, index));
     }
     return lua_touserdata(L, pack);
 }

@@ -1,13 +1,14 @@
 /* graph.c - graphs as Lua values: the default graph, lists of nodes, scopes, gradients.
  *
- * One graph is one box in a Lua state, found by its address in STATE_OBJECTS; one node is one box,
- * found in user value 1 of its graph's box. Both tables have weak values: a box that nobody holds
- * goes, and comes back as another. */
+ * One graph is one box in a Lua state, found by its address in STATE_OBJECTS; one node is
+ * one box, found in user value 1 of its graph's box. Both tables have weak values: a box
+ * that nobody holds goes, and comes back as another. */
 #include "lua/binding.h"
 
 #include <string.h>
 
-/* What a graph takes outside Lua when it is new, and for each node that Lua sees: an estimate. */
+/* What a graph takes outside Lua when it is new, and for each node that Lua sees: an
+ * estimate. */
 #define GRAPH_WEIGHT 4096
 
 void neap__lua_pushgraph(lua_State *L, neap_graph *g)
@@ -76,7 +77,7 @@ static neap__lua_graph *self(lua_State *L, const char *method)
     return box;
 }
 
-/* ---- The graph of a call ------------------------------------------------------------------ */
+/* ---- The graph of a call --------------------------------------------------------- */
 
 void neap__lua_join(lua_State *L, neap__lua_home *home, const char *function, int index,
                     neap_node *n)
@@ -110,15 +111,16 @@ void neap__lua_source(lua_State *L, neap_graph *g)
         neap_graph_set_source(g, NULL, 0, L);
 }
 
-neap_node **neap__lua_nodes(lua_State *L, int index, const char *function, const char *name,
-                            bool gaps, neap__lua_home *home, size_t *count)
+neap_node **neap__lua_nodes(lua_State *L, int index, const char *function,
+                            const char *name, bool gaps, neap__lua_home *home,
+                            size_t *count)
 {
     const neap__lua *s = neap__lua_self(L);
     neap_error err;
     int64_t length;
     if (lua_type(L, index) != LUA_TTABLE) {
-        neap__lua_error(L, "%s: argument '%s': a sequence of nodes expected, got %s", function,
-                        name, neap__lua_type(L, index));
+        neap__lua_error(L, "%s: argument '%s': a sequence of nodes expected, got %s",
+                        function, name, neap__lua_type(L, index));
     }
     if (!neap__lua_length(L, index, INT64_MAX, &length, &err))
         neap__lua_error(L, "%s: argument '%s': %s", function, name, err.message);
@@ -131,8 +133,9 @@ neap_node **neap__lua_nodes(lua_State *L, int index, const char *function, const
         if (n) {
             neap__lua_join(L, home, function, lua_gettop(L), n);
         } else if (!gaps || type != LUA_TBOOLEAN || lua_toboolean(L, -1)) {
-            neap__lua_error(L, "%s: argument '%s': at [%I]: a node expected, got %s", function,
-                            name, (LUAI_UACINT)*count + 1, neap__lua_type(L, -1));
+            neap__lua_error(L, "%s: argument '%s': at [%I]: a node expected, got %s",
+                            function, name, (LUAI_UACINT)*count + 1,
+                            neap__lua_type(L, -1));
         }
         if (*count == capacity) {
             neap_node **larger = lua_newuserdatauv(L, 2 * capacity * sizeof *nodes, 0);
@@ -147,10 +150,10 @@ neap_node **neap__lua_nodes(lua_State *L, int index, const char *function, const
     return nodes;
 }
 
-/* ---- Scopes ------------------------------------------------------------------------------- */
+/* ---- Scopes ---------------------------------------------------------------------- */
 
-/* Undoes what a call did for the time of a function, when the call ends in whatever way: it is a
- * variable to be closed. User value 1: the box of a graph. */
+/* Undoes what a call did for the time of a function, when the call ends in whatever way:
+ * it is a variable to be closed. User value 1: the box of a graph. */
 typedef struct guard {
     const char *mark;
     enum { GUARD_NOTHING, GUARD_DEFAULT, GUARD_SCOPE, GUARD_CONTROLS } undo;
@@ -180,7 +183,8 @@ static int guard_close(lua_State *L)
     return 0;
 }
 
-/* Pushes a guard that holds the value at `graph`; it does nothing until its `undo` is set. */
+/* Pushes a guard that holds the value at `graph`; it does nothing until its `undo` is
+ * set. */
 static guard *push_guard(lua_State *L, int graph)
 {
     guard *box = neap__lua_box(L, sizeof *box, 1, BOX_GUARD);
@@ -261,7 +265,7 @@ static int control_dependencies(lua_State *L)
     return call_guarded(L, 2);
 }
 
-/* ---- Fields and methods -------------------------------------------------------------------- */
+/* ---- Fields and methods ---------------------------------------------------------- */
 
 static int graph_new(lua_State *L)
 {
@@ -279,7 +283,8 @@ static int graph_default(lua_State *L)
 static int graph_node(lua_State *L)
 {
     const neap__lua_graph *box = self(L, "node");
-    neap_node *n = neap_graph_node(box->graph, neap__lua_string(L, 2, "graph.node", "name"));
+    neap_node *n =
+        neap_graph_node(box->graph, neap__lua_string(L, 2, "graph.node", "name"));
     if (n)
         neap__lua_pushnode(L, 1, n);
     else
@@ -319,8 +324,8 @@ static int graph_index(lua_State *L)
 
 static int graph_len(lua_State *L)
 {
-    lua_pushinteger(L,
-                    (lua_Integer)neap_graph_count(self(L, "__len")->graph, NEAP_OPERATIONS));
+    lua_pushinteger(
+        L, (lua_Integer)neap_graph_count(self(L, "__len")->graph, NEAP_OPERATIONS));
     return 1;
 }
 
@@ -351,7 +356,7 @@ static int graph_gc(lua_State *L)
     return 0;
 }
 
-/* ---- Gradients ----------------------------------------------------------------------------- */
+/* ---- Gradients ------------------------------------------------------------------- */
 
 /* A node, or a sequence of nodes: whether it is a sequence. */
 static neap_node **one_or_more(lua_State *L, int index, const char *name, bool gaps,
@@ -360,10 +365,11 @@ static neap_node **one_or_more(lua_State *L, int index, const char *name, bool g
     neap_node *n = neap__lua_tonode(L, neap__lua_self(L), index);
     *sequence = !n;
     if (!n && lua_type(L, index) != LUA_TTABLE) {
-        neap__lua_error(L,
-                        "gradients: argument '%s': a node or a sequence of nodes expected, "
-                        "got %s",
-                        name, neap__lua_type(L, index));
+        neap__lua_error(
+            L,
+            "gradients: argument '%s': a node or a sequence of nodes expected, "
+            "got %s",
+            name, neap__lua_type(L, index));
     }
     if (!n)
         return neap__lua_nodes(L, index, "gradients", name, gaps, home, count);
@@ -400,8 +406,7 @@ static int gradients(lua_State *L)
     neap_node **out = lua_newuserdatauv(L, (x_count + 1) * sizeof *out, 0);
     neap__lua_self(L)->pending = false;
     neap__lua_source(L, home.graph);
-    int status =
-        neap_gradients(home.graph, ys, y_count, xs, x_count, grad_ys, out, &err);
+    int status = neap_gradients(home.graph, ys, y_count, xs, x_count, grad_ys, out, &err);
     neap__lua_unsource(home.graph);
     if (status != NEAP_OK)
         return neap__lua_raise_run(L, &err);
@@ -423,7 +428,7 @@ static int gradients(lua_State *L)
     return 1;
 }
 
-/* ---- Opening ------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------- */
 
 static const luaL_Reg graph_metamethods[] = {{"__len", graph_len},
                                              {"__tostring", graph_tostring},
@@ -433,12 +438,10 @@ static const luaL_Reg graph_metamethods[] = {{"__len", graph_len},
 static const luaL_Reg guard_metamethods[] = {{"__close", guard_close}, {NULL, NULL}};
 static const luaL_Reg graph_methods[] = {
     {"as_default", graph_as_default}, {"node", graph_node}, {NULL, NULL}};
-static const luaL_Reg functions[] = {{"graph", graph_new},
-                                     {"default_graph", graph_default},
-                                     {"name_scope", name_scope},
-                                     {"control_dependencies", control_dependencies},
-                                     {"gradients", gradients},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"graph", graph_new},       {"default_graph", graph_default},
+    {"name_scope", name_scope}, {"control_dependencies", control_dependencies},
+    {"gradients", gradients},   {NULL, NULL}};
 
 void neap__lua_open_graph(lua_State *L)
 {

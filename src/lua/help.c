@@ -1,10 +1,14 @@
-/* help.c - what neap can tell of itself: neap.help, neap.ops, neap.config, neap.set_threads. */
+/* help.c - what neap can tell of itself: neap.help, neap.ops, neap.config,
+ * neap.set_threads. */
 #include "lua/binding.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool is_public(const neap_op_info *info) { return !(info->flags & NEAP_OP_INTERNAL); }
+static bool is_public(const neap_op_info *info)
+{
+    return !(info->flags & NEAP_OP_INTERNAL);
+}
 
 static const char *kind_name(const neap_attribute_info *row)
 {
@@ -57,7 +61,8 @@ static void add_default(luaL_Buffer *b, const neap_attribute *value)
     case NEAP_KIND_INTS:
         luaL_addstring(b, "={");
         for (size_t i = 0; i < value->count; i++) {
-            snprintf(text, sizeof text, i ? ", %lld" : "%lld", (long long)value->integers[i]);
+            snprintf(text, sizeof text, i ? ", %lld" : "%lld",
+                     (long long)value->integers[i]);
             luaL_addstring(b, text);
         }
         luaL_addstring(b, "}");
@@ -133,10 +138,12 @@ static void add_operation(luaL_Buffer *b, const neap_op_info *info)
     else if (info->flags & NEAP_OP_ZERO)
         luaL_addstring(b, "\nNo gradient passes through it.\n");
     else if (info->flags & NEAP_OP_NO_GRADIENT)
-        luaL_addstring(b, "\nIt has no gradient: differentiating through it is an error.\n");
+        luaL_addstring(b,
+                       "\nIt has no gradient: differentiating through it is an error.\n");
 }
 
-/* neap.help([op]): the name of an operation, or one of neap's functions that builds one. */
+/* neap.help([op]): the name of an operation, or one of neap's functions that builds one.
+ */
 static int help(lua_State *L)
 {
     luaL_Buffer b;
@@ -209,7 +216,8 @@ static int set_threads(lua_State *L)
     if (!neap__lua_integer(L, 1, &threads, &err))
         return neap__lua_error(L, "set_threads: %s", err.message);
     if (threads < INT32_MIN || threads > INT32_MAX)
-        return neap__lua_error(L, "set_threads: %I is out of range", (LUAI_UACINT)threads);
+        return neap__lua_error(L, "set_threads: %I is out of range",
+                               (LUAI_UACINT)threads);
     if (neap_set_threads((int)threads, &err) != NEAP_OK)
         return neap__lua_error(L, "set_threads: %s", err.message);
     return 0;

@@ -1,15 +1,23 @@
 /* host.c - neap.op: operations written in Lua.
  *
- * The box of an operation holds its functions as user values. Each graph that has the operation
- * holds the box (user value 2 of its own), and the core has a key: the Lua state and the operation's
- * number there, in memory that outlives both. A callback finds the box by that key, so that it
- * fails, and does not crash, when the graph outlives the box or runs where there is no Lua state.
- * All that a callback does in Lua is protected: invariant 2 of binding.h holds for the core too. */
+ * The box of an operation holds its functions as user values. Each graph that has the
+ * operation holds the box (user value 2 of its own), and the core has a key: the Lua
+ * state and the operation's number there, in memory that outlives both. A callback finds
+ * the box by that key, so that it fails, and does not crash, when the graph outlives the
+ * box or runs where there is no Lua state. All that a callback does in Lua is protected:
+ * invariant 2 of binding.h holds for the core too. */
 #include "lua/binding.h"
 
 #include <string.h>
 
-enum { HOST_INFER = 1, HOST_COMPUTE, HOST_GRADIENT, HOST_NAME, HOST_INPUTS, HOST_VALUES = 5 };
+enum {
+    HOST_INFER = 1,
+    HOST_COMPUTE,
+    HOST_GRADIENT,
+    HOST_NAME,
+    HOST_INPUTS,
+    HOST_VALUES = 5
+};
 
 typedef struct host {
     const char *mark;
@@ -20,7 +28,8 @@ typedef struct host {
     const char *names[]; /* of inputs, then "name" */
 } host;
 
-/* What the core has as `user`: the elements of a tensor, which is released with the graph. */
+/* What the core has as `user`: the elements of a tensor, which is released with the
+ * graph. */
 typedef struct key {
     neap_tensor *holder;
     lua_State *main;
@@ -51,7 +60,7 @@ static lua_State *main_thread(lua_State *L)
     return thread;
 }
 
-/* ---- Callbacks ---------------------------------------------------------------------------- */
+/* ---- Callbacks ------------------------------------------------------------------- */
 
 static int fail(callback *c, int code, const char *message)
 {
@@ -96,7 +105,8 @@ static bool right_count(lua_State *L, callback *c, int first, const char *functi
     return false;
 }
 
-/* In each of the three, index 2 is the operation's box, and the function is at the top. */
+/* In each of the three, index 2 is the operation's box, and the function is at the top.
+ */
 static int infer(lua_State *L, callback *c)
 {
     int first = lua_gettop(L);
@@ -134,8 +144,8 @@ static int compute(lua_State *L, callback *c)
         if (!t) /* a value of another dtype than the first input's */
             t = neap__lua_read(L, first + (int)i, NEAP_DTYPE_NONE, NULL, &err);
         if (!t)
-            c->status = neap__lua_tell(c->err, err.code, "compute: result %zu: %.400s", i + 1,
-                                       err.message);
+            c->status = neap__lua_tell(c->err, err.code, "compute: result %zu: %.400s",
+                                       i + 1, err.message);
         c->out[i] = t;
     }
     return 0;
@@ -218,8 +228,10 @@ static int run_callback(callback *c, void *user, void *caller)
         return neap__lua_tell(c->err, NEAP_ELIMIT, "no room on the Lua stack");
     lua_pushcfunction(L, enter);
     lua_pushlightuserdata(L, c);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) { /* what the binding itself raised: mostly no memory */
-        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error";
+    if (lua_pcall(L, 1, 0, 0) !=
+        LUA_OK) { /* what the binding itself raised: mostly no memory */
+        const char *text =
+            lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error";
         c->status = neap__lua_tell(c->err, NEAP_EARG, "%s", text);
         lua_pop(L, 1);
     }
@@ -274,9 +286,10 @@ static int call_gradient(void *user, void *caller, neap_graph *g, neap_node *con
 
 static void release_key(void *user) { neap_tensor_release(((key *)user)->holder); }
 
-/* ---- Building ------------------------------------------------------------------------------ */
+/* ---- Building -------------------------------------------------------------------- */
 
-/* Makes the operation known to the graph whose box is at `owner`, once. `box` is the operation's. */
+/* Makes the operation known to the graph whose box is at `owner`, once. `box` is the
+ * operation's. */
 static void register_once(lua_State *L, int box, int owner)
 {
     host *h = lua_touserdata(L, box);
@@ -334,7 +347,7 @@ void neap__lua_prepare_host(lua_State *L, int owner)
     }
 }
 
-/* ---- Defining ------------------------------------------------------------------------------- */
+/* ---- Defining -------------------------------------------------------------------- */
 
 static void check_function(lua_State *L, int index, const char *name)
 {
@@ -368,8 +381,9 @@ static int host_new(lua_State *L)
     }
     int count = neap__lua_words(inputs);
     size_t text_size = strlen(inputs) + 1;
-    host *h = neap__lua_box(L, sizeof *h + ((size_t)count + 1) * sizeof *h->names + text_size,
-                            HOST_VALUES, BOX_HOST);
+    host *h =
+        neap__lua_box(L, sizeof *h + ((size_t)count + 1) * sizeof *h->names + text_size,
+                      HOST_VALUES, BOX_HOST);
     int box = lua_gettop(L);
     for (int i = 0; i < 3; i++) {
         lua_pushvalue(L, 3 + i);

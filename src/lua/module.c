@@ -1,15 +1,16 @@
-/* module.c - opening neap in a Lua state; the state of the binding; the Lua modules inside.
+/* module.c - opening neap in a Lua state; the state of the binding; the Lua modules
+ * inside.
  *
- * The binding's state is a userdata in the registry, under an address of this copy of neap: another
- * copy in the same process has its own, and neither takes the other's objects. Opening again finds
- * it and gives the same module. */
+ * The binding's state is a userdata in the registry, under an address of this copy of
+ * neap: another copy in the same process has its own, and neither takes the other's
+ * objects. Opening again finds it and gives the same module. */
 #include "lua/binding.h"
 
 #include <string.h>
 
 const char neap__lua_marks[BOX_KINDS] = {0};
 
-/* ---- The state ------------------------------------------------------------------------------ */
+/* ---- The state ------------------------------------------------------------------- */
 
 neap__lua *neap__lua_pushstate(lua_State *L)
 {
@@ -26,7 +27,8 @@ void neap__lua_register(lua_State *L, const luaL_Reg *functions)
     }
 }
 
-void neap__lua_metatable(lua_State *L, int kind, const char *name, const luaL_Reg *functions)
+void neap__lua_metatable(lua_State *L, int kind, const char *name,
+                         const luaL_Reg *functions)
 {
     lua_newtable(L);
     lua_pushfstring(L, "neap.%s " NEAP_VERSION, name);
@@ -49,10 +51,10 @@ void *neap__lua_box(lua_State *L, size_t size, int values, int kind)
     return mark;
 }
 
-/* ---- The Lua modules ------------------------------------------------------------------------- */
+/* ---- The Lua modules ------------------------------------------------------------- */
 
-/* Upvalue 2: the place of the module in neap__lua_modules. Loads it at the first need; it gets the
- * functions that it is built on as its argument. */
+/* Upvalue 2: the place of the module in neap__lua_modules. Loads it at the first need; it
+ * gets the functions that it is built on as its argument. */
 static int load_module(lua_State *L)
 {
     const struct neap__lua_module *m =
@@ -79,7 +81,8 @@ static void push_loader(lua_State *L, int index)
     lua_pushcclosure(L, load_module, 2);
 }
 
-/* `__index` of the module's table: neap.train and its like, loaded when they are asked for. */
+/* `__index` of the module's table: neap.train and its like, loaded when they are asked
+ * for. */
 static int module_index(lua_State *L)
 {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
@@ -104,7 +107,7 @@ static void preload_modules(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------- */
 
 /* With the state as upvalue 1. Returns the module's table. */
 static int open_module(lua_State *L)

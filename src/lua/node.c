@@ -33,7 +33,7 @@ static neap_node *self(lua_State *L)
     return n;
 }
 
-/* ---- Fields -------------------------------------------------------------------------------- */
+/* ---- Fields ---------------------------------------------------------------------- */
 
 enum {
     FIELD_NAME = 1,
@@ -51,11 +51,11 @@ enum {
 static const struct {
     const char *name;
     int field;
-} fields[] = {{"name", FIELD_NAME},         {"op", FIELD_OP},
-              {"dtype", FIELD_DTYPE},       {"shape", FIELD_SHAPE},
-              {"rank", FIELD_RANK},         {"size", FIELD_SIZE},
-              {"inputs", FIELD_INPUTS},     {"consumers", FIELD_CONSUMERS},
-              {"graph", FIELD_GRAPH},       {"attributes", FIELD_ATTRIBUTES}};
+} fields[] = {{"name", FIELD_NAME},     {"op", FIELD_OP},
+              {"dtype", FIELD_DTYPE},   {"shape", FIELD_SHAPE},
+              {"rank", FIELD_RANK},     {"size", FIELD_SIZE},
+              {"inputs", FIELD_INPUTS}, {"consumers", FIELD_CONSUMERS},
+              {"graph", FIELD_GRAPH},   {"attributes", FIELD_ATTRIBUTES}};
 
 /* The number of elements, nil where a dimension is unknown. */
 static void push_size(lua_State *L, const neap_node *n)
@@ -226,7 +226,7 @@ static int node_tostring(lua_State *L)
     return 1;
 }
 
-/* ---- Opening ------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------- */
 
 static const luaL_Reg metamethods[] = {
     {"__newindex", node_newindex}, {"__tostring", node_tostring}, {NULL, NULL}};
@@ -244,8 +244,8 @@ static int operator_unary(lua_State *L)
     return neap__lua_build(L);
 }
 
-/* The operations are already in the module's table, as functions with their neap__lua_op as
- * upvalue 2: those whose first input is one node are methods too. */
+/* The operations are already in the module's table, as functions with their neap__lua_op
+ * as upvalue 2: those whose first input is one node are methods too. */
 void neap__lua_open_node(lua_State *L)
 {
     int module = lua_gettop(L);

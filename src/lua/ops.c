@@ -1,8 +1,8 @@
 /* ops.c - the functions neap.OP, made by a loop over the registry.
  *
- * A call arranges its arguments in slots: inputs, attributes in schema order, the name. Nodes among
- * them settle the graph; then plain values become constants of the dtype that stands beside them;
- * then attributes are read by the kind that the schema says. */
+ * A call arranges its arguments in slots: inputs, attributes in schema order, the name.
+ * Nodes among them settle the graph; then plain values become constants of the dtype that
+ * stands beside them; then attributes are read by the kind that the schema says. */
 #include "lua/binding.h"
 
 #include <string.h>
@@ -17,9 +17,9 @@ typedef struct call {
     const neap__lua_op *op;
     neap__lua_home home;
     neap_node **inputs; /* `few`, or a userdata on the stack */
-    size_t count;       /* of inputs; NULL where a plain value is still to become a constant */
-    size_t fixed;       /* those before the sequence */
-    size_t first;       /* constants made by this call have this index or a higher one */
+    size_t count; /* of inputs; NULL where a plain value is still to become a constant */
+    size_t fixed; /* those before the sequence */
+    size_t first; /* constants made by this call have this index or a higher one */
     neap_node *few[8];
     neap_attribute attributes[MAX_ATTRIBUTES];
     size_t attribute_count;
@@ -29,13 +29,14 @@ typedef struct call {
 
 static const char *function_name(const call *c) { return c->op->info->name; }
 
-/* ---- Inputs ------------------------------------------------------------------------------ */
+/* ---- Inputs ---------------------------------------------------------------------- */
 
 static int count_error(const call *c, int given)
 {
     const neap__lua_op *op = c->op;
-    return neap__lua_error(c->L, "%s: %d %s expected (%s), got %d", function_name(c), op->required,
-                           op->required == 1 ? "input" : "inputs", op->info->inputs, given);
+    return neap__lua_error(c->L, "%s: %d %s expected (%s), got %d", function_name(c),
+                           op->required, op->required == 1 ? "input" : "inputs",
+                           op->info->inputs, given);
 }
 
 /* The node at an index, NULL for a plain value. */
@@ -93,7 +94,8 @@ static void gather_sequence(call *c, int index)
         }
         if (lua_geti(L, index, i + 1) == LUA_TNIL) {
             neap__lua_error(L, "%s: input '%s': [%I] is nil: a hole in a sequence of %I",
-                            function_name(c), name, (LUAI_UACINT)i + 1, (LUAI_UACINT)length);
+                            function_name(c), name, (LUAI_UACINT)i + 1,
+                            (LUAI_UACINT)length);
         }
         c->inputs[c->count] = input_node(c, lua_gettop(L));
         c->count++;
@@ -163,12 +165,12 @@ static void make_constants(call *c)
     }
 }
 
-/* ---- Attributes --------------------------------------------------------------------------- */
+/* ---- Attributes ------------------------------------------------------------------ */
 
 static int expected(const call *c, int index, const char *name, const char *what)
 {
-    return neap__lua_error(c->L, "%s: argument '%s': %s expected, got %s", function_name(c),
-                           name, what, neap__lua_type(c->L, index));
+    return neap__lua_error(c->L, "%s: argument '%s': %s expected, got %s",
+                           function_name(c), name, what, neap__lua_type(c->L, index));
 }
 
 static neap_attribute read_integers(call *c, int index, const neap_attribute_info *row)
@@ -180,9 +182,9 @@ static neap_attribute read_integers(call *c, int index, const neap_attribute_inf
                      ? "an integer, a sequence of integers or a node"
                      : "an integer or a sequence of integers");
     }
-    const int64_t *values = neap__lua_integers(
-        c->L, index, function_name(c), row->name, c->integers + c->integers_used,
-        MAX_INTEGERS - c->integers_used, &count);
+    const int64_t *values = neap__lua_integers(c->L, index, function_name(c), row->name,
+                                               c->integers + c->integers_used,
+                                               MAX_INTEGERS - c->integers_used, &count);
     if (values == c->integers + c->integers_used)
         c->integers_used += count;
     if (lua_type(c->L, index) == LUA_TNUMBER)
@@ -238,8 +240,8 @@ static neap_attribute read_attribute(call *c, int index, const neap_attribute_in
     case NEAP_KIND_DTYPE:
         if (lua_type(L, index) != LUA_TSTRING)
             expected(c, index, row->name, "the name of a dtype");
-        return neap_attribute_dtype(row->name,
-                                    neap__lua_dtype(L, index, function_name(c), row->name));
+        return neap_attribute_dtype(
+            row->name, neap__lua_dtype(L, index, function_name(c), row->name));
     case NEAP_KIND_INTS:
         return read_integers(c, index, row);
     case NEAP_KIND_TENSOR:
@@ -261,7 +263,7 @@ static void gather_attributes(call *c)
     }
 }
 
-/* ---- The call ------------------------------------------------------------------------------ */
+/* ---- The call -------------------------------------------------------------------- */
 
 int neap__lua_build(lua_State *L)
 {
@@ -293,8 +295,9 @@ int neap__lua_build(lua_State *L)
     make_constants(&c);
     s->pending = false;
     neap__lua_source(L, c.home.graph);
-    neap_node *n = neap_build(c.home.graph, op->info->name, c.inputs, c.count, c.attributes,
-                              c.attribute_count, name, outputs, MAX_RESULTS, &err);
+    neap_node *n =
+        neap_build(c.home.graph, op->info->name, c.inputs, c.count, c.attributes,
+                   c.attribute_count, name, outputs, MAX_RESULTS, &err);
     neap__lua_unsource(c.home.graph);
     if (!n) {
         withdraw_constants(&c);
@@ -310,7 +313,7 @@ int neap__lua_build(lua_State *L)
     return op->results;
 }
 
-/* ---- Opening -------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------- */
 
 int neap__lua_words(const char *text)
 {
@@ -329,7 +332,8 @@ static bool is_function(const neap_op_info *info)
     return !(info->flags & (NEAP_OP_INTERNAL | NEAP_OP_SPECIAL));
 }
 
-/* Bytes for the records of all operations, their arrays of names and the names of inputs. */
+/* Bytes for the records of all operations, their arrays of names and the names of inputs.
+ */
 static size_t measure(size_t *records, size_t *names)
 {
     size_t characters = 0;

@@ -1,8 +1,9 @@
 /* session.c - sessions as Lua values: run, get, set, explain, close.
  *
- * States of a session: open (`session` is set), running (open, and `running` > 0: one of its runs is
- * further down this Lua stack), closed (`session` is NULL, for ever). Reading arguments can run Lua
- * code, which may close the session: it is looked at again before the core is called. */
+ * States of a session: open (`session` is set), running (open, and `running` > 0: one of
+ * its runs is further down this Lua stack), closed (`session` is NULL, for ever). Reading
+ * arguments can run Lua code, which may close the session: it is looked at again before
+ * the core is called. */
 #include "lua/binding.h"
 
 #include <math.h>
@@ -30,11 +31,11 @@ static void check_idle(lua_State *L, const neap__lua_session *box, const char *m
         neap__lua_error(L, "session.%s: the session is running", method);
 }
 
-/* ---- Making ------------------------------------------------------------------------------- */
+/* ---- Making ---------------------------------------------------------------------- */
 
-/* `print` operations and traces: the option `log`, else Lua's `print`. What it raises becomes a
- * warning, as in a finalizer: a run does not fail for what is said about it. Arguments: the
- * session's box by address, and the text. */
+/* `print` operations and traces: the option `log`, else Lua's `print`. What it raises
+ * becomes a warning, as in a finalizer: a run does not fail for what is said about it.
+ * Arguments: the session's box by address, and the text. */
 static int call_log(lua_State *L)
 {
     neap__lua_get(L, STATE_OBJECTS);
@@ -68,7 +69,8 @@ static void log_text(void *user, void *caller, const char *text)
     lua_pushlightuserdata(L, (void *)(uintptr_t)text);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
         lua_warning(L, "neap: error in log: ", 1);
-        lua_warning(L, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "not a string", 0);
+        lua_warning(
+            L, lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "not a string", 0);
         lua_pop(L, 1);
     }
 }
@@ -163,11 +165,13 @@ static int session_new(lua_State *L)
     return 1;
 }
 
-/* ---- Running -------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------- */
 
-static int bad_feed(lua_State *L, const neap_node *n, const char *function, const char *message)
+static int bad_feed(lua_State *L, const neap_node *n, const char *function,
+                    const char *message)
 {
-    return neap__lua_error(L, "%s: feed \"%s\": %s", function, neap_node_name(n), message);
+    return neap__lua_error(L, "%s: feed \"%s\": %s", function, neap_node_name(n),
+                           message);
 }
 
 /* The value at the top is fed to the node whose box lies below it. */
@@ -201,8 +205,8 @@ static void read_feeds(lua_State *L, int index, int pack, const neap_graph *g,
     if (lua_isnil(L, index))
         return;
     if (lua_type(L, index) != LUA_TTABLE) {
-        neap__lua_error(L, "%s: argument 'feeds': a table expected, got %s",
-                        function, neap__lua_type(L, index));
+        neap__lua_error(L, "%s: argument 'feeds': a table expected, got %s", function,
+                        neap__lua_type(L, index));
     }
     lua_pushnil(L);
     while (lua_next(L, index)) {
@@ -230,7 +234,8 @@ static void check_count(lua_State *L, int most, const char *method)
     lua_settop(L, most);
 }
 
-/* session:run(fetches, [feeds]). Stack: session, fetches, feeds, pack, results, places. */
+/* session:run(fetches, [feeds]). Stack: session, fetches, feeds, pack, results, places.
+ */
 static int session_run(lua_State *L)
 {
     neap__lua *s = neap__lua_self(L);
@@ -294,7 +299,7 @@ static int session_explain(lua_State *L)
     return 1;
 }
 
-/* ---- Variables ------------------------------------------------------------------------------- */
+/* ---- Variables ------------------------------------------------------------------- */
 
 /* The node in argument 2, of the session's graph. */
 static neap_node *variable_argument(lua_State *L, const neap__lua_session *box,
@@ -308,8 +313,8 @@ static neap_node *variable_argument(lua_State *L, const neap__lua_session *box,
         neap__lua_error(L, "session.%s: %s \"%s\" is a node of another graph", method,
                         neap_node_op(n), neap_node_name(n));
     } else if (strcmp(neap_node_op(n), "variable")) {
-        neap__lua_error(L, "session.%s: %s \"%s\" is not a variable", method, neap_node_op(n),
-                        neap_node_name(n));
+        neap__lua_error(L, "session.%s: %s \"%s\" is not a variable", method,
+                        neap_node_op(n), neap_node_name(n));
     }
     return n;
 }
@@ -326,13 +331,15 @@ static int session_get(lua_State *L)
     check_count(L, 2, "get");
     neap_node *variable = variable_argument(L, box, "get");
     neap__lua_tensor *result = neap__lua_newtensor(L);
-    options.caller = L; /* a first value may be an operation written in Lua: so not ..._get */
+    options.caller =
+        L; /* a first value may be an operation written in Lua: so not ..._get */
     s->pending = false;
     int status;
     do {
         check_idle(L, box, "get");
         box->running++;
-        status = neap_session_run_with(box->session, &options, NULL, 0, &variable, 1, &t, &err);
+        status = neap_session_run_with(box->session, &options, NULL, 0, &variable, 1, &t,
+                                       &err);
         box->running--;
     } while (neap__lua_again(L, s, &err));
     if (status != NEAP_OK)
@@ -355,8 +362,8 @@ static int session_set(lua_State *L)
     neap__lua_tensor *value = neap__lua_newtensor(L);
     neap_tensor *t = neap__lua_read(L, 3, neap_node_dtype(variable), NULL, &err);
     if (!t) {
-        return neap__lua_error(L, "session.set: variable \"%s\": %s", neap_node_name(variable),
-                               err.message);
+        return neap__lua_error(L, "session.set: variable \"%s\": %s",
+                               neap_node_name(variable), err.message);
     }
     neap__lua_fill(s, value, t);
     check_idle(L, box, "set");
@@ -381,10 +388,11 @@ static int session_initialize(lua_State *L)
     return status == NEAP_OK ? 0 : neap__lua_raise_run(L, &err);
 }
 
-/* ---- The end ---------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------- */
 
-/* __gc, __close and close: may be called again. The callables go first: they point into the
- * session. Their table has weak keys, from which a finalizer that comes later has not gone yet. */
+/* __gc, __close and close: may be called again. The callables go first: they point into
+ * the session. Their table has weak keys, from which a finalizer that comes later has not
+ * gone yet. */
 static int session_close(lua_State *L)
 {
     neap__lua *s = neap__lua_self(L);
@@ -407,7 +415,7 @@ static int session_close(lua_State *L)
     return 0;
 }
 
-/* ---- Fields ------------------------------------------------------------------------------------ */
+/* ---- Fields ---------------------------------------------------------------------- */
 
 static int session_tostring(lua_State *L)
 {

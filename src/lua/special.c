@@ -1,4 +1,5 @@
-/* special.c - placeholder, variable, constant: operations whose arguments are not a schema's. */
+/* special.c - placeholder, variable, constant: operations whose arguments are not a
+ * schema's. */
 #include "lua/binding.h"
 
 #include <string.h>
@@ -88,7 +89,8 @@ static int variable(lua_State *L)
         dtype = neap__lua_dtype(L, 3, "variable", "dtype");
     if (!lua_isnil(L, 4)) {
         if (!lua_isboolean(L, 4)) {
-            neap__lua_error(L, "variable: argument 'trainable': a boolean expected, got %s",
+            neap__lua_error(L,
+                            "variable: argument 'trainable': a boolean expected, got %s",
                             neap__lua_type(L, 4));
         }
         trainable = lua_toboolean(L, 4);

@@ -53,15 +53,17 @@ static neap_tensor *self(lua_State *L, const char *method)
         neap__lua_error(L, "tensor.%s: call it with ':' on a tensor, got %s", method,
                         neap__lua_type(L, 1));
     } else if (!box->tensor) {
-        neap__lua_error(L, "tensor.%s: the tensor has been collected", method);
+        neap__lua_error(L, "the tensor has been collected");
     }
     return box->tensor;
 }
 
-/* ---- Making ------------------------------------------------------------------------------ */
+/* ---- Making ---------------------------------------------------------------------- */
 
-/* What is under the shape of slot `index` instead of its own; the tensor in the box changes. */
-static void take_shape(lua_State *L, const char *function, int index, neap__lua_tensor *box)
+/* What is under the shape of slot `index` instead of its own; the tensor in the box
+ * changes. */
+static void take_shape(lua_State *L, const char *function, int index,
+                       neap__lua_tensor *box)
 {
     neap_error err = NEAP_ERROR_INIT;
     char have[SHAPE_SIZE], want[SHAPE_SIZE];
@@ -87,7 +89,8 @@ static void take_shape(lua_State *L, const char *function, int index, neap__lua_
 static const char *const tensor_names[] = {"value", "dtype", "shape"};
 static const neap__lua_signature tensor_signature = {"tensor", tensor_names, 3, 3};
 
-/* neap.tensor(value, [dtype], [shape]): by __call, with the table of functions as argument 1. */
+/* neap.tensor(value, [dtype], [shape]): by __call, with the table of functions as
+ * argument 1. */
 static int tensor_new(lua_State *L)
 {
     neap__lua *s = neap__lua_self(L);
@@ -136,7 +139,8 @@ static int filled(lua_State *L, const char *function)
     int64_t n = neap_tensor_size(t);
     unsigned char *data = neap_tensor_edit(t);
     for (int64_t i = 0; data && i < n; i++) {
-        bool fine = boolean ? neap_element_store_integer(dtype, data, i, lua_toboolean(L, 2))
+        bool fine = boolean
+                        ? neap_element_store_integer(dtype, data, i, lua_toboolean(L, 2))
                     : lua_isinteger(L, 2)
                         ? neap_element_store_integer(dtype, data, i, lua_tointeger(L, 2))
                         : neap_element_store_number(dtype, data, i, lua_tonumber(L, 2));
@@ -225,7 +229,7 @@ static int tensor_frombytes(lua_State *L)
     return 1;
 }
 
-/* ---- Reading ----------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------- */
 
 static void drop_base(void *user, void *data)
 {
@@ -233,7 +237,8 @@ static void drop_base(void *user, void *data)
     neap_tensor_release(user);
 }
 
-/* t[i]: an element, or a view of a row, which keeps the whole alive and weighs nothing. */
+/* t[i]: an element, or a view of a row, which keeps the whole alive and weighs nothing.
+ */
 static int at(lua_State *L, neap_tensor *t, lua_Integer i)
 {
     int rank = neap_tensor_rank(t);
@@ -254,8 +259,8 @@ static int at(lua_State *L, neap_tensor *t, lua_Integer i)
     neap__lua_tensor *box = neap__lua_newtensor(L);
     neap_tensor_retain(t);
     box->tensor = neap_tensor_wrap(neap_tensor_dtype(t), rank - 1, dims + 1,
-                                   (char *)(uintptr_t)(data + row * (size_t)(i - 1)), drop_base,
-                                   t, &err);
+                                   (char *)(uintptr_t)(data + row * (size_t)(i - 1)),
+                                   drop_base, t, &err);
     if (!box->tensor) {
         neap_tensor_release(t);
         return neap__lua_raise(L, &err);
@@ -333,7 +338,8 @@ static int tensor_item(lua_State *L)
     return 1;
 }
 
-/* Tables for dims[d...], of the elements from `*element` on; as deep as a rank at most. */
+/* Tables for dims[d...], of the elements from `*element` on; as deep as a rank at most.
+ */
 static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *element)
 {
     int64_t n = neap_tensor_dims(t)[d];
@@ -342,7 +348,8 @@ static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *eleme
     lua_createtable(L, n < 1 << 24 ? (int)n : 0, 0);
     for (int64_t i = 0; i < n; i++) {
         if (last)
-            neap__lua_pushelement(L, neap_tensor_dtype(t), neap_tensor_data(t), (*element)++);
+            neap__lua_pushelement(L, neap_tensor_dtype(t), neap_tensor_data(t),
+                                  (*element)++);
         else
             push_table(L, t, d + 1, element);
         lua_rawseti(L, -2, i + 1);
@@ -391,8 +398,8 @@ static double tolerance(lua_State *L, int index, double fallback)
     return lua_tonumber(L, index);
 }
 
-/* |t - u| ≤ atol + rtol |u| for every element, as numpy.allclose; shapes must be the same. Equal
- * infinities are close; not-a-number is close to nothing. */
+/* |t - u| ≤ atol + rtol |u| for every element, as numpy.allclose; shapes must be the
+ * same. Equal infinities are close; not-a-number is close to nothing. */
 static int tensor_allclose(lua_State *L)
 {
     const neap_tensor *t = self(L, "allclose");
@@ -406,9 +413,9 @@ static int tensor_allclose(lua_State *L)
         return neap__lua_error(L, "tensor.allclose: argument 'u': %s", err.message);
     neap__lua_fill(neap__lua_self(L), box, u);
     int rank = neap_tensor_rank(t);
-    bool close = rank == neap_tensor_rank(u) &&
-                 !memcmp(neap_tensor_dims(t), neap_tensor_dims(u),
-                         (size_t)rank * sizeof(int64_t));
+    bool close =
+        rank == neap_tensor_rank(u) &&
+        !memcmp(neap_tensor_dims(t), neap_tensor_dims(u), (size_t)rank * sizeof(int64_t));
     for (int64_t i = 0; close && i < neap_tensor_size(t); i++) {
         double a = neap_element_number(neap_tensor_dtype(t), neap_tensor_data(t), i);
         double b = neap_element_number(neap_tensor_dtype(u), neap_tensor_data(u), i);
@@ -430,16 +437,17 @@ static int tensor_gc(lua_State *L)
     return 0;
 }
 
-/* ---- Opening ----------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------- */
 
 static const luaL_Reg metamethods[] = {{"__newindex", tensor_newindex},
                                        {"__len", tensor_len},
                                        {"__tostring", tensor_tostring},
                                        {"__gc", tensor_gc},
                                        {NULL, NULL}};
-static const luaL_Reg methods[] = {{"item", tensor_item},         {"totable", tensor_totable},
-                                   {"tobytes", tensor_tobytes},   {"reshape", tensor_reshape},
-                                   {"allclose", tensor_allclose}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+    {"item", tensor_item},         {"totable", tensor_totable},
+    {"tobytes", tensor_tobytes},   {"reshape", tensor_reshape},
+    {"allclose", tensor_allclose}, {NULL, NULL}};
 static const luaL_Reg functions[] = {{"zeros", tensor_zeros},
                                      {"ones", tensor_ones},
                                      {"full", tensor_full},

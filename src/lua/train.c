@@ -5,7 +5,8 @@
 
 #define MAX_PARAMETERS 16
 
-/* The hyper-parameters in the table at `index`: numbers, booleans, and nodes of the graph. */
+/* The hyper-parameters in the table at `index`: numbers, booleans, and nodes of the
+ * graph. */
 static size_t read_parameters(lua_State *L, int index, const char *optimizer,
                               neap__lua_home *home, neap_attribute *to)
 {
@@ -20,7 +21,8 @@ static size_t read_parameters(lua_State *L, int index, const char *optimizer,
         const char *name = lua_tostring(L, -2); /* the table holds it */
         neap_node *n = neap__lua_tonode(L, s, -1);
         if (count == MAX_PARAMETERS)
-            neap__lua_error(L, "%s: more than %d hyper-parameters", optimizer, MAX_PARAMETERS);
+            neap__lua_error(L, "%s: more than %d hyper-parameters", optimizer,
+                            MAX_PARAMETERS);
         if (n) {
             neap__lua_join(L, home, optimizer, lua_gettop(L), n);
             to[count++] = neap_attribute_node(name, n);
@@ -29,8 +31,8 @@ static size_t read_parameters(lua_State *L, int index, const char *optimizer,
         } else if (lua_isboolean(L, -1)) {
             to[count++] = neap_attribute_bool(name, lua_toboolean(L, -1));
         } else {
-            neap__lua_error(L, "%s: argument '%s': a number expected, got %s", optimizer, name,
-                            neap__lua_type(L, -1));
+            neap__lua_error(L, "%s: argument '%s': a number expected, got %s", optimizer,
+                            name, neap__lua_type(L, -1));
         }
         lua_pop(L, 1);
     }
@@ -51,15 +53,16 @@ static int apply_gradients(lua_State *L)
     neap_node **variables =
         neap__lua_nodes(L, 4, optimizer, "variables", false, &home, &variable_count);
     if (gradient_count != variable_count) {
-        neap__lua_error(L, "%s: %d gradients for %d variables", optimizer, (int)gradient_count,
-                        (int)variable_count);
+        neap__lua_error(L, "%s: %d gradients for %d variables", optimizer,
+                        (int)gradient_count, (int)variable_count);
     }
     size_t parameter_count = read_parameters(L, 2, optimizer, &home, parameters);
     neap__lua_settle(L, &home);
     neap__lua_self(L)->pending = false;
     neap__lua_source(L, home.graph);
-    neap_node *n = neap_apply_gradients(home.graph, optimizer, parameters, parameter_count,
-                                        gradients, variables, variable_count, &err);
+    neap_node *n =
+        neap_apply_gradients(home.graph, optimizer, parameters, parameter_count,
+                             gradients, variables, variable_count, &err);
     neap__lua_unsource(home.graph);
     if (!n)
         return neap__lua_raise_run(L, &err);
@@ -118,7 +121,8 @@ static int operations(lua_State *L)
 /* attributes(operation): their names. */
 static int attributes(lua_State *L)
 {
-    const neap_op_info *info = neap_op_find(neap__lua_string(L, 1, "attributes", "operation"));
+    const neap_op_info *info =
+        neap_op_find(neap__lua_string(L, 1, "attributes", "operation"));
     lua_newtable(L);
     for (size_t i = 0; info && i < info->attribute_count; i++) {
         lua_pushstring(L, info->attributes[i].name);

@@ -1,15 +1,16 @@
 /* value.c - a Lua value becomes a tensor, and elements become Lua values.
  *
- * A table is read once, row by row, with an explicit stack of at most NEAP_MAX_RANK tables, so that
- * a cycle or a deep nest is an error and not a crash.
+ * A table is read once, row by row, with an explicit stack of at most NEAP_MAX_RANK
+ * tables, so that a cycle or a deep nest is an error and not a crash.
  *
  * Invariants of the reader
- *   1. The tables being read are on the Lua stack, one for each level, the innermost at the top: a
- *      metamethod that drops or changes them cannot take them away.
- *   2. Elements go to `data`, which grows as they come: no length is believed before it is read.
- *      `data` is `small`, and then a userdata at the stack index `buffer`.
- *   3. dims[i] is known (not -1) for the levels that some table or tensor has had; `rank` is known
- *      from the first number, boolean or tensor on. Whoever comes later must agree. */
+ *   1. The tables being read are on the Lua stack, one for each level, the innermost at
+ * the top: a metamethod that drops or changes them cannot take them away.
+ *   2. Elements go to `data`, which grows as they come: no length is believed before it
+ * is read. `data` is `small`, and then a userdata at the stack index `buffer`.
+ *   3. dims[i] is known (not -1) for the levels that some table or tensor has had; `rank`
+ * is known from the first number, boolean or tensor on. Whoever comes later must agree.
+ */
 #include "lua/binding.h"
 
 #include <float.h>
@@ -33,7 +34,7 @@ typedef struct reader {
     alignas(8) unsigned char small[256];
 } reader;
 
-/* ---- Messages ---------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------- */
 
 /* "[2][1]": where the value now read is; "the value" for the whole. */
 static const char *path(const reader *r, int depth, char text[256])
@@ -57,8 +58,8 @@ static bool wrong(reader *r, const char *expected)
     char at[256];
     const char *type = neap__lua_type(r->L, -1);
     if (r->depth)
-        neap__lua_tell(r->err, NEAP_ETYPE, "%s is a %s, expected %s", path(r, r->depth, at),
-                       type, expected);
+        neap__lua_tell(r->err, NEAP_ETYPE, "%s is a %s, expected %s",
+                       path(r, r->depth, at), type, expected);
     else
         neap__lua_tell(r->err, NEAP_ETYPE, "%s expected, got %s", expected, type);
     return false;
@@ -75,14 +76,17 @@ static const char *wanted(const reader *r)
         return r->dtype == NEAP_BOOL ? "a boolean" : "a number";
     if (!r->depth)
         return "a number, boolean, table or tensor";
-    return r->dtype == NEAP_BOOL ? "a boolean" : r->dtype ? "a number" : "a number or boolean";
+    return r->dtype == NEAP_BOOL ? "a boolean"
+           : r->dtype            ? "a number"
+                                 : "a number or boolean";
 }
 
 static bool ragged(reader *r, int64_t length)
 {
     char at[256];
     long long want = (long long)r->dims[r->depth], have = (long long)length;
-    neap__lua_tell(r->err, NEAP_ESHAPE, "row %lld has %lld element%s, expected %lld (at %s)",
+    neap__lua_tell(r->err, NEAP_ESHAPE,
+                   "row %lld has %lld element%s, expected %lld (at %s)",
                    (long long)r->position[r->depth - 1], have, have == 1 ? "" : "s", want,
                    path(r, r->depth, at));
     return false;
@@ -102,7 +106,7 @@ static bool unstorable(reader *r)
     return false;
 }
 
-/* ---- Elements ---------------------------------------------------------------------------- */
+/* ---- Elements -------------------------------------------------------------------- */
 
 static void room(reader *r, size_t bytes)
 {
@@ -183,8 +187,8 @@ static bool read_tensor(reader *r, const neap_tensor *t)
             neap__lua_tell(r->err, NEAP_EDTYPE, "%s is a tensor of %s, expected %s",
                            path(r, r->depth, at), dtype, neap_dtype_name(r->dtype));
         else
-            neap__lua_tell(r->err, NEAP_EDTYPE, "a tensor of %s where %s is expected", dtype,
-                           neap_dtype_name(r->dtype));
+            neap__lua_tell(r->err, NEAP_EDTYPE, "a tensor of %s where %s is expected",
+                           dtype, neap_dtype_name(r->dtype));
         return false;
     }
     if (r->depth + rank > NEAP_MAX_RANK) {
@@ -195,8 +199,9 @@ static bool read_tensor(reader *r, const neap_tensor *t)
     bool agrees = settle_rank(r, r->depth + rank);
     for (int i = 0; agrees && i < rank; i++) {
         int64_t *dim = &r->dims[r->depth + i];
-        agrees = *dim < 0 || *dim == dims[i];
-        *dim = dims[i];
+        if (*dim < 0)
+            *dim = dims[i];
+        agrees = *dim == dims[i];
     }
     if (!agrees && r->rank > r->depth) {
         neap__lua_tell(r->err, NEAP_ESHAPE, "%s is a tensor of shape %s, expected %s",
@@ -233,7 +238,7 @@ static bool read_leaf(reader *r)
     }
 }
 
-/* ---- Tables ------------------------------------------------------------------------------ */
+/* ---- Tables ---------------------------------------------------------------------- */
 
 /* Numbers of a plain table in a tight loop, as many as there are. */
 static void read_numbers(reader *r)
@@ -264,8 +269,8 @@ static void read_numbers(reader *r)
     r->position[r->depth - 1] = i;
 }
 
-/* A plain sequence has no other keys: {1, 2, n = 2} and {[1] = 1, [3] = 3} are slips. After the last
- * element of an array lua_next finds them at once. */
+/* A plain sequence has no other keys: {1, 2, n = 2} and {[1] = 1, [3] = 3} are slips.
+ * After the last element of an array lua_next finds them at once. */
 static bool nothing_else(reader *r)
 {
     lua_State *L = r->L;
@@ -277,14 +282,16 @@ static bool nothing_else(reader *r)
         lua_pushnil(L);
     while (lua_next(L, -2)) {
         lua_pop(L, 1);
-        if (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1 && lua_tointeger(L, -1) <= n)
+        if (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1 &&
+            lua_tointeger(L, -1) <= n)
             continue;
         const char *key = lua_type(L, -1) == LUA_TSTRING || lua_type(L, -1) == LUA_TNUMBER
                               ? luaL_tolstring(L, -1, NULL)
                               : luaL_typename(L, -1);
-        neap__lua_tell(r->err, NEAP_EARG,
-                       "%s is not a sequence: besides %lld element%s it has the key %.64s",
-                       path(r, r->depth - 1, at), (long long)n, n == 1 ? "" : "s", key);
+        neap__lua_tell(
+            r->err, NEAP_EARG,
+            "%s is not a sequence: besides %lld element%s it has the key %.64s",
+            path(r, r->depth - 1, at), (long long)n, n == 1 ? "" : "s", key);
         return false;
     }
     return true;
@@ -299,8 +306,8 @@ static bool enter(reader *r)
     int64_t n;
     if (d == NEAP_MAX_RANK) {
         neap__lua_tell(r->err, NEAP_ELIMIT,
-                       "tables nested more than %d deep, or a cycle (at %s)", NEAP_MAX_RANK,
-                       path(r, d, at));
+                       "tables nested more than %d deep, or a cycle (at %s)",
+                       NEAP_MAX_RANK, path(r, d, at));
         return false;
     }
     if (r->rank >= 0 && d >= r->rank)
@@ -326,7 +333,8 @@ static bool enter(reader *r)
     return true;
 }
 
-/* Pushes the next value to read; pops the tables that are done. False when all are, or an error. */
+/* Pushes the next value to read; pops the tables that are done. False when all are, or an
+ * error. */
 static bool next(reader *r, bool *fine)
 {
     lua_State *L = r->L;
@@ -341,7 +349,8 @@ static bool next(reader *r, bool *fine)
     if (!r->depth)
         return false;
     int64_t index = ++r->position[r->depth - 1];
-    int type = r->plain[r->depth - 1] ? lua_rawgeti(L, -1, index) : lua_geti(L, -1, index);
+    int type =
+        r->plain[r->depth - 1] ? lua_rawgeti(L, -1, index) : lua_geti(L, -1, index);
     if (type == LUA_TNIL) {
         char at[256];
         neap__lua_tell(r->err, NEAP_EARG, "%s is nil: a hole in a sequence of %lld",
@@ -407,9 +416,10 @@ neap_tensor *neap__lua_read(lua_State *L, int index, neap_dtype dtype, bool *ran
     return t;
 }
 
-/* ---- Again into the same tensor ------------------------------------------------------------ */
+/* ---- Again into the same tensor -------------------------------------------------- */
 
-static bool refill_row(lua_State *L, neap_dtype dtype, void *data, int64_t start, int64_t n)
+static bool refill_row(lua_State *L, neap_dtype dtype, void *data, int64_t start,
+                       int64_t n)
 {
     if (lua_getmetatable(L, -1)) {
         lua_pop(L, 1);
@@ -418,8 +428,8 @@ static bool refill_row(lua_State *L, neap_dtype dtype, void *data, int64_t start
     if ((int64_t)lua_rawlen(L, -1) != n)
         return false;
     for (int64_t i = 0; i < n; i++) {
-        bool fine = lua_rawgeti(L, -1, i + 1) == LUA_TNUMBER &&
-                    store(L, dtype, data, start + i);
+        bool fine =
+            lua_rawgeti(L, -1, i + 1) == LUA_TNUMBER && store(L, dtype, data, start + i);
         lua_pop(L, 1);
         if (!fine)
             return false;
@@ -446,7 +456,8 @@ bool neap__lua_refill(lua_State *L, int index, neap_tensor *t)
         fine = store(L, dtype, data, 0);
     } else if (rank == 1) {
         fine = refill_row(L, dtype, data, 0, dims[0]);
-    } else if (!lua_getmetatable(L, -1) && (int64_t)lua_rawlen(L, -1) == dims[0] && dims[0]) {
+    } else if (!lua_getmetatable(L, -1) && (int64_t)lua_rawlen(L, -1) == dims[0] &&
+               dims[0]) {
         fine = true;
         for (int64_t i = 0; fine && i < dims[0]; i++) {
             fine = lua_rawgeti(L, -1, i + 1) == LUA_TTABLE &&
@@ -460,7 +471,8 @@ bool neap__lua_refill(lua_State *L, int index, neap_tensor *t)
     return fine;
 }
 
-void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data, int64_t index)
+void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
+                           int64_t index)
 {
     switch (dtype) {
     case NEAP_FLOAT32:

@@ -1,7 +1,9 @@
-/* literal.c - which dtype a plain number takes beside the other inputs of an operation. */
+/* literal.c - which dtype a plain number takes beside the other inputs of an operation.
+ */
 #include "ops/ops.h"
 
-/* The dtypes that the operation itself asks of input i; 0: the common one of its inputs. */
+/* The dtypes that the operation itself asks of input i; 0: the common one of its inputs.
+ */
 static neap__dtypes own_dtypes(const neap__op *op, size_t i)
 {
     if (!op || op->dtype_rule != NEAP__EACH || i >= NEAP__INPUTS)

@@ -148,7 +148,7 @@ static int infer_reshape(neap__inference *i)
         const int64_t size = neap__shape_size(x);
         if (open == 0 ? product != size : product == 0 ? size != 0 : size % product != 0)
             return cannot_reshape(i->err, x, out);
-        if (open == 1 && product > 0)
+        if (wild && open == 1) /* an entry that is not known yet is not a -1 */
             out->dims[last] = size / product;
     }
     return neap__know_same(i);

@@ -104,7 +104,8 @@ static int call_host(neap__run *run, const neap__instruction *in, neap__call *ca
 int neap__run_execute(neap__run *run, uint32_t from, uint32_t to, neap_error *err)
 {
     const neap__plan *p = run->plan;
-    neap_error own = NEAP_ERROR_INIT;
+    neap_error own;
+    neap__clear(&own);
     neap__call call = {.team = &run->team, .seed = run->seed, .counter = run->counter,
                        .err = &own, .caller = run->caller};
     char *block = run->bases[NEAP__BASE_BLOCK];
@@ -176,6 +177,8 @@ static int compute(const neap__target *target, const neap__plan *p, neap_tensor 
     if (!block)
         return err->code;
     neap__run run = {.account = target->account};
+    neap__floating floating;
+    neap__floating_begin(&floating);
     neap__team_begin(&run.team, 1);
     neap__run_layout(&run, p, block);
     int status = make_results(&run, err);
@@ -184,6 +187,7 @@ static int compute(const neap__target *target, const neap__plan *p, neap_tensor 
     for (uint32_t i = 0; i < p->result_count; i++)
         neap_tensor_release(run.results[i]);
     neap__team_end(&run.team);
+    neap__floating_end(&floating);
     neap__free(target->account, block, bytes, NEAP_MEMORY_BLOCK);
     return status;
 }

@@ -40,18 +40,6 @@ bool neap__passes_of(const char *names, unsigned *set, neap_error *err)
     return true;
 }
 
-static void text_bytes(neap__text *t, double bytes)
-{
-    const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    int unit = 0;
-    while (bytes >= 1024 && unit < 4) {
-        bytes /= 1024;
-        unit++;
-    }
-    neap__text_number(t, bytes, bytes < 1000 ? 3 : 4);
-    neap__text_add(t, " %s", units[unit]);
-}
-
 static void text_quoted(neap__text *t, const neap_node *n)
 {
     char name[NEAP__QUOTED_SIZE];
@@ -109,7 +97,7 @@ static void text_instruction(neap__text *t, const neap__plan *p, uint32_t at)
     if (unit->gemm != NEAP__NONE) {
         const neap__item *product = &s->items[unit->gemm];
         const neap__gemm *g = in->args;
-        neap__text_add(t, "product %lld x %lld x %lld%s", (long long)g->m, (long long)g->k,
+        neap__text_add(t, "matmul %lld x %lld x %lld%s", (long long)g->m, (long long)g->k,
                        (long long)g->n, g->engine ? " (OpenBLAS)" : "");
         if (product->flip_a || product->flip_b)
             neap__text_add(t, ", transpose taken in");
@@ -147,17 +135,11 @@ static void text_head(neap__text *t, const neap__plan *p)
         if (s->passes & passes[i].pass)
             neap__text_add(t, " %s", passes[i].name);
     }
-    neap__text_add(t, "%s (no pass changes a bit: no inexact rewrites)\nblock: ",
+    neap__text_add(t, "%s (no pass changes a bit: no inexact rewrites)\n",
                    s->passes ? "" : " none");
-    text_bytes(t, (double)p->block);
-    neap__text_add(t, " (");
-    text_bytes(t, (double)p->unshared);
-    neap__text_add(t, " without reuse)");
-    if (s->write_count) {
-        neap__text_add(t, ", of which ");
-        text_bytes(t, (double)p->held);
-        neap__text_add(t, " wait for the commit");
-    }
+    neap__text_add(t, "block: %zu bytes (%zu without reuse)", p->block, p->unshared);
+    if (s->write_count)
+        neap__text_add(t, ", of which %zu wait for the commit", p->held);
     neap__text_add(t, "\nflops: ");
     neap__text_number(t, p->flops, 6);
     neap__text_add(t, "\n");

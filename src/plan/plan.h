@@ -84,7 +84,7 @@ typedef struct neap__item {
     uint8_t part;
     bool live;           /* executed, or read by what is */
     bool fetched;
-    bool flip_a, flip_b; /* GEMM: an operand's transpose was taken into the product */
+    bool flip_a, flip_b; /* GEMM, guard: an operand's transpose was taken into the product */
     bool equal;          /* guard: rewritten because its shape equals its operand's */
 } neap__item;
 
@@ -296,6 +296,9 @@ int neap__infer_items(const neap__structure *s, const neap__request *request, ne
                       const neap__fact **several, neap__arena *arena, bool guards,
                       uint32_t *open, neap_error *err);
 int neap__simplify(neap__structure *s, const neap__fact *facts, neap_error *err);
+/* Whether a product may read what operand k, a transpose, transposes, at these sizes. */
+bool neap__takes_transpose(const neap__structure *s, const neap__fact *facts, uint32_t product,
+                           uint32_t k);
 int neap__merge(neap__structure *s, neap_error *err);
 int neap__fold(neap__structure *s, const neap__target *target, const neap__fact *facts,
                neap_error *err);

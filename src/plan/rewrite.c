@@ -68,18 +68,31 @@ static bool swaps_last_two(const neap__item *item, int rank)
     return true;
 }
 
+/* A product that takes a transpose in sums in the same order as one which does not, but where a vector is an
+ * operand, or where many matrices on the left are one tall one (neap__matmul_fold). */
+bool neap__takes_transpose(const neap__structure *s, const neap__fact *facts, uint32_t product,
+                           uint32_t k)
+{
+    const neap__item *item = &s->items[product];
+    const neap__shape *out = &facts[product].shape;
+    uint32_t t = s->items[item->inputs[k]].same;
+    int rank = facts[t].shape.rank;
+    return facts[item->inputs[0]].shape.rank >= 2 && facts[item->inputs[1]].shape.rank >= 2 &&
+           (k == 1 || rank == 2) && out->dims[out->rank - 1] != 1 && out->dims[out->rank - 2] != 1 &&
+           swaps_last_two(&s->items[t], rank);
+}
+
 static void flip_into_product(neap__structure *s, const neap__fact *facts, uint32_t i)
 {
     neap__item *item = &s->items[i];
     for (uint32_t k = 0; k < 2; k++) {
         uint32_t t = neap__operand(s, i, k);
-        int rank = facts[t].shape.rank;
-        if (!is_op(&s->items[t], &neap__op_transpose) || rank < 2 ||
-            s->items[t].role != NEAP__ROLE_KERNEL || !swaps_last_two(&s->items[t], rank))
+        if (!is_op(&s->items[t], &neap__op_transpose) || s->items[t].role != NEAP__ROLE_KERNEL ||
+            !neap__takes_transpose(s, facts, i, k))
             continue;
         item->operands[k] = neap__operand(s, t, 0);
-        item->flip_a ^= k == 0;
-        item->flip_b ^= k == 1;
+        item->flip_a |= k == 0;
+        item->flip_b |= k == 1;
         s->simplified++;
     }
 }

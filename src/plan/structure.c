@@ -88,6 +88,8 @@ static int not_fed(const maker *m, const neap_node *placeholder)
             continue;
         for (uint32_t k = 0; k < n->input_count && !reader; k++)
             reader = n->inputs[k] == placeholder ? n : NULL;
+        for (uint32_t k = 0; k < n->control_count && !reader; k++)
+            reader = n->controls[k] == placeholder ? n : NULL;
     }
     neap__shape_text(shape, &placeholder->fact.shape);
     neap__quoted(name, placeholder->name);
@@ -242,13 +244,15 @@ static int make_items(maker *m)
 
 /* ---- Versions --------------------------------------------------------------------------- */
 
-/* The part of `writer` that is variable item v's new value, or NONE if it does not write v. */
+/* The part of `writer` that is variable item v's new value, or NONE if it does not write v. An assignment that is
+ * fed was made by an earlier segment (or stands for one): its value is the first part. */
 static uint32_t written_version(const neap__structure *s, uint32_t writer, uint32_t v)
 {
     const neap__item *w = &s->items[writer];
-    if (w->role == NEAP__ROLE_FEED || w->role == NEAP__ROLE_PART)
+    if (w->role == NEAP__ROLE_PART)
         return NEAP__NONE;
-    for (int part = 0; part < written_count(w->node); part++) {
+    int parts = w->role == NEAP__ROLE_FEED && w->node->op->writes ? 1 : written_count(w->node);
+    for (int part = 0; part < parts; part++) {
         if (w->node->inputs[neap__written_input(w->node->op, part)] == s->items[v].node)
             return writer + (uint32_t)part; /* parts follow their item */
     }
@@ -260,10 +264,19 @@ static bool writes(const neap__item *item)
     return item->role == NEAP__ROLE_KERNEL && item->node->op->writes != 0;
 }
 
-static void redirect(neap__item *item, uint32_t from, uint32_t to)
+/* Writes, or was fed in the place of what writes. */
+static bool is_assignment(const neap__item *item)
 {
-    for (uint32_t k = 0; k < item->count; k++) {
-        if (item->inputs[k] == from)
+    return (item->role == NEAP__ROLE_KERNEL || item->role == NEAP__ROLE_FEED) &&
+           item->node->op->writes != 0;
+}
+
+/* The inputs which the item reads (as `updated` says: which it updates) see another version. */
+static void redirect(neap__item *item, uint32_t from, uint32_t to, bool updated)
+{
+    unsigned mask = writes(item) ? item->node->op->writes : 0;
+    for (uint32_t k = 0; k < item->count && to != NEAP__NONE; k++) {
+        if (item->inputs[k] == from && (k < 32 && (mask >> k & 1)) == updated)
             item->operands[k] = to;
     }
 }
@@ -282,9 +295,9 @@ static void resolve_variable(neap__structure *s, uint32_t v, uint32_t *version)
                 seen = version[above];
         }
         uint32_t own = written_version(s, i, v);
-        uint32_t sees = own != NEAP__NONE ? last : seen; /* assignments chain */
-        if (sees != NEAP__NONE)
-            redirect(item, v, sees);
+        redirect(item, v, seen, false);
+        if (own != NEAP__NONE)
+            redirect(item, v, last, true); /* assignments chain */
         version[i] = own != NEAP__NONE ? own : seen;
         last = own != NEAP__NONE ? own : last;
     }
@@ -303,7 +316,7 @@ static void survey_versions(const neap__structure *s, version_facts *facts)
         const neap__item *item = &s->items[i];
         for (uint32_t k = 0; k < item->count + item->control_count; k++) {
             uint32_t above = k < item->count ? item->inputs[k] : item->controls[k - item->count];
-            facts[i].behind |= facts[above].behind || writes(&s->items[above]);
+            facts[i].behind |= facts[above].behind || is_assignment(&s->items[above]);
         }
         for (uint32_t k = 0; k < item->count; k++) {
             uint32_t v = item->inputs[k];
@@ -320,9 +333,11 @@ static void survey_versions(const neap__structure *s, version_facts *facts)
 static int resolve_versions(maker *m)
 {
     neap__structure *s = m->s;
-    bool any = false;
-    for (uint32_t i = 0; i < s->item_count && !any; i++)
-        any = writes(&s->items[i]);
+    bool any = false, fed = false; /* assignments */
+    for (uint32_t i = 0; i < s->item_count; i++) {
+        any |= is_assignment(&s->items[i]);
+        fed |= is_assignment(&s->items[i]) && s->items[i].role == NEAP__ROLE_FEED;
+    }
     if (!any)
         return NEAP_OK;
     neap__account *account = m->target->account;
@@ -334,7 +349,8 @@ static int resolve_versions(maker *m)
     if (!status) {
         survey_versions(s, facts);
         for (uint32_t v = 0; v < s->item_count; v++) {
-            if (facts[v].writers > 1 || (facts[v].writers == 1 && facts[v].read_behind))
+            bool more = fed || facts[v].read_behind; /* than its one writer may matter */
+            if (facts[v].writers > 1 || (facts[v].writers && more) || (fed && facts[v].read_behind))
                 resolve_variable(s, v, version);
         }
     }
@@ -481,19 +497,23 @@ int neap__infer_items(const neap__structure *s, const neap__request *request, ne
             continue;
         if ((item->equal &&
              !neap__shape_equal(&facts[i].shape, &facts[item->operands[0]].shape)) ||
-            (item->role == NEAP__ROLE_KNOWN && !neap__known_all(facts[i].known)))
+            (item->role == NEAP__ROLE_KNOWN && !neap__known_all(facts[i].known)) ||
+            (item->flip_a && !neap__takes_transpose(s, facts, i, 0)) ||
+            (item->flip_b && !neap__takes_transpose(s, facts, i, 1)))
             return NEAP__STALE;
     }
     return NEAP_OK;
 }
 
-/* Marks in `above` the ancestors of item `from` through inputs, itself included. */
+/* Marks in `above` the ancestors of item `from`, itself included: what a run of it would run. */
 static void mark_above(const neap__structure *s, uint32_t from, bool *above)
 {
     above[from] = true;
     for (uint32_t i = from + 1; i-- > 0;) {
         for (uint32_t k = 0; above[i] && k < s->items[i].count; k++)
             above[s->items[i].operands[k]] = true;
+        for (uint32_t k = 0; above[i] && k < s->items[i].control_count; k++)
+            above[s->items[i].controls[k]] = true;
     }
 }
 
@@ -511,7 +531,8 @@ static bool specialise(maker *m, const bool *above)
     return more;
 }
 
-/* Ends the segment: the items above `wanted` that are read from outside, as nodes to compute. */
+/* Ends the segment: the items above `wanted` that are read from outside, as nodes to compute; assignments too,
+ * whose new values the run keeps for its commit. */
 static int end_segment(maker *m, const bool *above, const bool *wanted)
 {
     neap__structure *s = m->s;
@@ -527,14 +548,8 @@ static int end_segment(maker *m, const bool *above, const bool *wanted)
         const neap__item *item = &s->items[i];
         if (!above[i])
             continue;
-        if (writes(item)) {
-            neap__fail(m->err, NEAP_EUNSUP,
-                       "a size depends on this assignment, which is made in the same run");
-            neap__blame(m->err, item->node);
-            return NEAP_EUNSUP;
-        }
         bool computed = item->role >= NEAP__ROLE_ALIAS && item->node->fact.dtype;
-        if (computed ? wanted[i] || read[i] || item->fetched
+        if (computed ? wanted[i] || read[i] || item->fetched || writes(item)
                      : wanted[i] && item->role == NEAP__ROLE_VARIABLE)
             s->segment[s->segment_count++] = (neap_node *)item->node;
     }

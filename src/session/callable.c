@@ -20,7 +20,7 @@ neap_callable *neap_callable_new(neap_session *s, neap_node *const *placeholders
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
-    if (!neap__session_ready(s, "neap_callable_new", err))
+    if (!neap__session_ready(s, "neap_callable_new", false, err))
         return NULL;
     if ((!placeholders && placeholder_count) || (!fetches && fetch_count)) {
         neap__null(err, "neap_callable_new", !fetches && fetch_count ? "fetches" : "placeholders");
@@ -31,8 +31,15 @@ neap_callable *neap_callable_new(neap_session *s, neap_node *const *placeholders
             return NULL;
     }
     for (size_t i = 0; i < placeholder_count; i++) {
+        char node[NEAP__NODE_SIZE];
         if (neap__check_node(s, placeholders[i], "placeholder", i, err))
             return NULL;
+        for (size_t k = 0; k < i; k++) {
+            if (placeholders[k] != placeholders[i])
+                continue;
+            neap__fail(err, NEAP_EARG, "%s: given twice", neap__node_text(node, placeholders[i]));
+            return NULL;
+        }
     }
     neap__account *a = s->account;
     neap_callable *c = neap__alloc_zero(a, sizeof *c, NEAP_MEMORY_SMALL, err);
@@ -62,45 +69,38 @@ void neap_callable_free(neap_callable *c)
     neap__free(c->account, c, sizeof *c, NEAP_MEMORY_SMALL);
 }
 
-/* Under the lock: does the last plan serve these values? What depends on more than their shapes is left to the
- * cache. */
-static bool serves(const neap__running *r, const neap__plan *p)
+/* What depends on more than the values' shapes is left to the cache. */
+neap__plan *neap__callable_plan(const neap_callable *c, const neap__running *r)
 {
+    const neap__plan *p = c->plan;
     const neap__structure *s = p ? p->structure : NULL;
     if (!s || s->open)
-        return false;
+        return NULL;
     for (uint32_t i = 0; i < s->feed_count; i++) {
         if (s->feed_values[i] ||
             (s->feeds[i] != NEAP__NONE &&
              !neap__shape_equal(&r->feeds[i].value->shape, &p->feed_shapes[i])))
-            return false;
+            return NULL;
     }
     for (uint32_t i = 0; i < s->variable_count; i++) {
         if (!neap__value_of(r, s->variables[i].node))
-            return false;
+            return NULL;
     }
-    return true;
+    neap__plan_retain(c->plan);
+    return c->plan;
 }
 
-static int prepared(neap_callable *c, neap__running *r, neap__plan **out, neap_error *err)
+/* A plan that the cache has, or a new one: the callable's from now on. */
+static int prepare(neap_callable *c, neap__running *r, neap__plan **out, neap_error *err)
 {
-    neap_session *s = c->session;
-    pthread_mutex_lock(&s->lock);
-    if (serves(r, c->plan)) {
-        *out = c->plan;
-        neap__plan_retain(c->plan);
-    }
-    pthread_mutex_unlock(&s->lock);
-    if (*out)
-        return NEAP_OK;
     int status = neap__prepare(r, out, err);
     if (status || r->segment_count)
         return status;
     neap__plan_retain(*out);
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&c->session->lock);
     neap__plan *old = c->plan;
     c->plan = *out;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&c->session->lock);
     neap__plan_release(old);
     return NEAP_OK;
 }
@@ -115,12 +115,13 @@ static int run_with(neap_callable *c, const neap_run_options *options, neap_feed
             return status;
     }
     neap__running r = {.feeds = feeds, .feed_count = c->placeholder_count,
-                       .fetches = c->fetches, .fetch_count = c->fetch_count};
+                       .fetches = c->fetches, .fetch_count = c->fetch_count, .callable = c};
     int status = neap__run_enter(&r, c->session, options, err);
     if (status)
         return status;
-    neap__plan *p = NULL;
-    status = prepared(c, &r, &p, err);
+    neap__plan *p = r.plan;
+    if (!p)
+        status = prepare(c, &r, &p, err);
     if (!status)
         status = neap__run_plan(&r, p, true, out, err);
     neap__plan_release(p);
@@ -131,13 +132,15 @@ static int run_with(neap_callable *c, const neap_run_options *options, neap_feed
 int neap_callable_run(neap_callable *c, const neap_run_options *options,
                       neap_tensor *const *values, neap_tensor **out, neap_error *err)
 {
-    neap_error own = NEAP_ERROR_INIT;
+    neap_error own; /* not all of it is worth setting, in what takes less than a microsecond */
+    neap__clear(&own);
     err = err ? err : &own;
     if (!c || (!values && c->placeholder_count) || (!out && c->fetch_count))
         return neap__null(err, "neap_callable_run", !c ? "callable" : !out ? "out" : "values");
-    if (!neap__session_ready(c->session, "neap_callable_run", err))
+    if (!neap__session_ready(c->session, "neap_callable_run", true, err))
         return err->code;
-    neap__clear(err);
+    if (neap__check_options(options, "neap_callable_run", err))
+        return err->code;
     if (!c->fetch_count)
         return NEAP_OK;
     if (c->placeholder_count <= FEW) {

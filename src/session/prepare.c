@@ -121,6 +121,7 @@ static int variable_shape(void *context, const neap_node *variable, neap__shape 
 {
     neap__running *r = context;
     neap_node *v = (neap_node *)variable;
+    neap__take_turn(r); /* until the run pins it, nobody may give it another shape */
     int status = neap__first_values(r, &v, 1, err);
     if (status)
         return status;
@@ -383,22 +384,21 @@ int neap__prepare(neap__running *r, neap__plan **out, neap_error *err)
 
 /* ---- First values ------------------------------------------------------------------------- */
 
-/* Room in `first` for every variable that the graph has by now. */
-static bool first_room(neap__running *r, size_t count, neap_error *err)
+bool neap__values_room(neap__running *r, neap_tensor ***values, size_t *held, size_t count,
+                       neap_error *err)
 {
-    if (count <= r->first_count)
+    if (count <= *held)
         return true;
     neap__account *account = r->session->account;
     count += count / 2 + 8;
-    size_t bytes = count * sizeof *r->first;
-    neap_tensor **first = neap__alloc_zero(account, bytes, NEAP_MEMORY_SMALL, err);
-    if (!first)
+    neap_tensor **grown = neap__alloc_zero(account, count * sizeof *grown, NEAP_MEMORY_SMALL, err);
+    if (!grown)
         return false;
-    if (r->first_count)
-        memcpy(first, r->first, r->first_count * sizeof *first);
-    neap__free(account, r->first, r->first_count * sizeof *first, NEAP_MEMORY_SMALL);
-    r->first = first;
-    r->first_count = count;
+    if (*held)
+        memcpy(grown, *values, *held * sizeof *grown);
+    neap__free(account, *values, *held * sizeof *grown, NEAP_MEMORY_SMALL);
+    *values = grown;
+    *held = count;
     return true;
 }
 
@@ -417,6 +417,8 @@ static int push_needed(neap__running *r, const neap_node *v, neap_node ***stack,
     neap__account *account = r->session->account;
     neap_node *const roots[] = {v->initial}, **above = NULL;
     size_t above_count = 0, room = 0;
+    if (v->initial->op == &neap__op_constant)
+        return NEAP_OK;
     int status = neap__ancestors(account, roots, 1, true, NULL, &above, &above_count, &room, err);
     for (size_t i = 0; i < above_count && !status; i++) {
         if (above[i]->op != &neap__op_variable || has_value(r, above[i]))
@@ -445,14 +447,18 @@ static int compute_initial(neap__running *r, const neap_node *v, neap_tensor **o
     own.feeds = NULL;
     own.feed_count = 0;
     own.segments = NULL;
-    own.segment_count = own.segment_capacity = 0;
+    own.later = NULL;
+    own.segment_count = own.segment_capacity = own.later_count = 0;
     own.fetches = fetches;
     own.fetch_count = 1;
     own.initial = true;
     neap__plan *p = NULL;
     int status = neap__prepare(&own, &p, err);
+    if (!status && (p->structure->write_count || own.later_count))
+        status = neap__fail(err, NEAP_EUNSUP, "an initial value that assigns a variable");
     if (!status)
         status = neap__run_plan(&own, p, false, out, err);
+    r->block = own.block; /* which may have grown */
     neap__plan_release(p);
     neap__drop_segments(&own);
     if (status) {
@@ -493,7 +499,8 @@ int neap__first_values(neap__running *r, neap_node *const *variables, size_t cou
                 continue;
             depth--;
             neap_tensor *value = NULL;
-            if (!first_room(r, (size_t)v->list_index + 1, err))
+            if (!neap__values_room(r, &r->first, &r->first_count, (size_t)v->list_index + 1,
+                                   err))
                 status = err->code;
             else
                 status = compute_initial(r, v, &value, err);

@@ -12,82 +12,6 @@
 
 #include <string.h>
 
-/* ---- Enter and leave ---------------------------------------------------------------------- */
-
-int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *options,
-                    neap_error *err)
-{
-    r->session = s;
-    r->thread = pthread_self();
-    if (options) {
-        r->caller = options->caller;
-        r->cancel = options->cancel;
-        if (options->timeout > 0)
-            r->deadline = neap__now() + options->timeout;
-    }
-    pthread_mutex_lock(&s->lock);
-    const neap__running *other = s->running;
-    while (other && !pthread_equal(other->thread, r->thread))
-        other = other->next;
-    if (!other) {
-        r->next = s->running;
-        s->running = r;
-    }
-    r->epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
-    pthread_mutex_unlock(&s->lock);
-    return other ? neap__fail(err, NEAP_EBUSY, "session: a run inside a run of the same session")
-                 : NEAP_OK;
-}
-
-void neap__take_turn(neap__running *r)
-{
-    if (!r->turn)
-        pthread_mutex_lock(&r->session->turn);
-    r->turn = true;
-}
-
-void neap__drop_segments(neap__running *r)
-{
-    for (size_t i = 0; i < r->segment_count; i++)
-        neap_tensor_release(r->feeds[r->feed_count - 1 - i].value);
-    neap__free(r->session->account, r->segments, r->segment_capacity * sizeof *r->segments,
-               NEAP_MEMORY_SMALL);
-}
-
-void neap__run_leave(neap__running *r)
-{
-    neap_session *s = r->session;
-    if (r->turn)
-        pthread_mutex_unlock(&s->turn);
-    pthread_mutex_lock(&s->lock);
-    neap__running **at = &s->running;
-    while (*at != r)
-        at = &(*at)->next;
-    *at = r->next;
-    pthread_mutex_unlock(&s->lock);
-    neap__drop_segments(r);
-    for (size_t i = 0; i < r->first_count; i++)
-        neap_tensor_release(r->first[i]);
-    neap__free(s->account, r->first, r->first_count * sizeof *r->first, NEAP_MEMORY_SMALL);
-}
-
-static bool stopped(void *context)
-{
-    const neap__running *r = context;
-    return atomic_load_explicit(&r->session->epoch, memory_order_relaxed) != r->epoch ||
-           (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed)) ||
-           (r->deadline > 0 && neap__now() > r->deadline);
-}
-
-neap_tensor *neap__value_of(const neap__running *r, const neap_node *variable)
-{
-    size_t at = (size_t)variable->list_index;
-    if (at < r->first_count && r->first[at])
-        return r->first[at];
-    const neap_session *s = r->session;
-    return r->initialize || at >= s->state_count ? NULL : s->states[at];
-}
-
 /* ---- Blocks ------------------------------------------------------------------------------- */
 
 static neap__block take_block(neap_session *s)
@@ -117,6 +41,93 @@ static bool give_block(neap_session *s, neap__block block)
         return false;
     s->blocks[s->block_count++] = block;
     return true;
+}
+
+/* ---- Enter and leave ---------------------------------------------------------------------- */
+
+int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *options,
+                    neap_error *err)
+{
+    r->session = s;
+    r->thread = pthread_self();
+    if (options) {
+        r->caller = options->caller;
+        r->cancel = options->cancel;
+        if (options->timeout > 0)
+            r->deadline = neap__now() + options->timeout;
+    }
+    pthread_mutex_lock(&s->lock);
+    const neap__running *other = s->running;
+    while (other && !pthread_equal(other->thread, r->thread))
+        other = other->next;
+    if (!other) {
+        r->next = s->running;
+        s->running = r;
+        r->block = take_block(s);
+        r->plan = r->callable ? neap__callable_plan(r->callable, r) : NULL;
+    }
+    r->epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
+    pthread_mutex_unlock(&s->lock);
+    return other ? neap__fail(err, NEAP_EBUSY, "session: a run inside a run of the same session")
+                 : NEAP_OK;
+}
+
+void neap__take_turn(neap__running *r)
+{
+    if (!r->turn)
+        pthread_mutex_lock(&r->session->turn);
+    r->turn = true;
+}
+
+static void drop_values(neap_session *s, neap_tensor **values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        neap_tensor_release(values[i]);
+    neap__free(s->account, values, count * sizeof *values, NEAP_MEMORY_SMALL);
+}
+
+void neap__drop_segments(neap__running *r)
+{
+    for (size_t i = 0; i < r->segment_count; i++)
+        neap_tensor_release(r->feeds[r->feed_count - 1 - i].value);
+    neap__free(r->session->account, r->segments, r->segment_capacity * sizeof *r->segments,
+               NEAP_MEMORY_SMALL);
+    drop_values(r->session, r->later, r->later_count);
+}
+
+void neap__run_leave(neap__running *r)
+{
+    neap_session *s = r->session;
+    if (r->turn)
+        pthread_mutex_unlock(&s->turn);
+    pthread_mutex_lock(&s->lock);
+    neap__running **at = &s->running;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    bool kept = give_block(s, r->block);
+    pthread_mutex_unlock(&s->lock);
+    if (!kept)
+        neap__free(s->account, r->block.memory, r->block.size, NEAP_MEMORY_BLOCK);
+    neap__drop_segments(r);
+    drop_values(s, r->first, r->first_count);
+}
+
+static bool stopped(void *context)
+{
+    const neap__running *r = context;
+    return atomic_load_explicit(&r->session->epoch, memory_order_relaxed) != r->epoch ||
+           (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed)) ||
+           (r->deadline > 0 && neap__now() > r->deadline);
+}
+
+neap_tensor *neap__value_of(const neap__running *r, const neap_node *variable)
+{
+    size_t at = (size_t)variable->list_index;
+    if (at < r->first_count && r->first[at])
+        return r->first[at];
+    const neap_session *s = r->session;
+    return r->initialize || at >= s->state_count ? NULL : s->states[at];
 }
 
 /* ---- Pin ---------------------------------------------------------------------------------- */
@@ -186,15 +197,21 @@ static neap_tensor *fetched(const neap__run *run, const neap__fetch *f)
     }
 }
 
-/* The host's own tensors must be such as the results are; told before anything runs. */
+/* The host's own tensors must be such as the results are, and nobody else's, because a tensor that others hold
+ * never changes; told before anything runs. */
 static int check_out(const neap__run *run, neap_node *const *fetches, neap_tensor *const *out,
                      neap_error *err)
 {
     const neap__plan *p = run->plan;
     for (uint32_t i = 0; i < p->structure->fetch_count; i++) {
         const neap__fetch *f = &p->fetches[i];
-        if (!out[i] || (f->source != NEAP__FROM_NOTHING && out[i]->dtype == f->dtype &&
-                        neap__shape_equal(&out[i]->shape, &f->shape)))
+        if (!out[i])
+            continue;
+        if (out[i]->base || atomic_load_explicit(&out[i]->references, memory_order_acquire) > 1)
+            return neap__fail(err, NEAP_EARG, "out[%u] is held by others too and cannot be written",
+                              (unsigned)i);
+        if (f->source != NEAP__FROM_NOTHING && out[i]->dtype == f->dtype &&
+            neap__shape_equal(&out[i]->shape, &f->shape))
             continue;
         char is[NEAP__SHAPE_SIZE], wanted[NEAP__SHAPE_SIZE];
         neap__fail(err, NEAP_ESHAPE, "out[%u] is %s of shape %s, the value is %s of shape %s",
@@ -251,9 +268,9 @@ static void hand_over(neap__run *run, neap_tensor **out)
 
 /* ---- Commit ------------------------------------------------------------------------------- */
 
-/* Under the lock: where each terminal write goes. In place if the state and this run alone hold the buffer, and
- * it is neap's own; else into a spare one. */
-static int choose_buffers(neap__run *run, neap_error *err)
+/* Where each terminal write goes: in place (if that is asked for, under the lock) where the state and this run alone
+ * hold the buffer and it is neap's own; else into a spare one. */
+static int choose_buffers(neap__run *run, bool in_place, neap_error *err)
 {
     const neap__plan *p = run->plan;
     const neap__structure *s = p->structure;
@@ -264,7 +281,7 @@ static int choose_buffers(neap__run *run, neap_error *err)
         neap_tensor *t = run->pinned[s->writes[i].variable];
         bool own = !t->release && !t->base &&
                    atomic_load_explicit(&t->references, memory_order_acquire) == 2;
-        if (write->in_place && own && neap__shape_equal(&t->shape, &write->shape))
+        if (in_place && write->in_place && own && neap__shape_equal(&t->shape, &write->shape))
             run->written[i] = neap__tensor_keep(t);
         else
             run->written[i] = neap__tensor_new(run->account, write->dtype, &write->shape, err);
@@ -277,12 +294,41 @@ static int choose_buffers(neap__run *run, neap_error *err)
 
 static size_t places_needed(const neap__running *r, const neap__structure *s)
 {
-    size_t count = r->first_count;
+    size_t count = r->first_count > r->later_count ? r->first_count : r->later_count;
     for (uint32_t i = 0; i < s->variable_count; i++) {
         size_t place = (size_t)s->variables[i].node->list_index + 1;
         count = place > count ? place : count;
     }
     return count;
+}
+
+/* Values become states; the old ones stay in the list, to be released when the run leaves. */
+static void swap_values(neap_session *s, neap_tensor **values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!values[i])
+            continue;
+        neap_tensor *old = s->states[i];
+        s->states[i] = values[i];
+        values[i] = old;
+    }
+}
+
+/* A segment writes beside the states: what it wrote waits for the commit of the run's last segment. */
+static int keep_writes(neap__running *r, neap__run *run, neap_error *err)
+{
+    const neap__structure *s = run->plan->structure;
+    int status = choose_buffers(run, false, err);
+    if (!status)
+        status = neap__run_execute(run, run->plan->tail, run->plan->instruction_count, err);
+    for (uint32_t i = 0; i < s->write_count && !status; i++) {
+        size_t place = (size_t)s->variables[s->writes[i].variable].node->list_index;
+        if (!neap__values_room(r, &r->later, &r->later_count, place + 1, err))
+            return err->code;
+        neap_tensor_release(r->later[place]);
+        r->later[place] = neap__tensor_keep(run->written[i]);
+    }
+    return status;
 }
 
 static int commit(neap__running *r, neap__run *run, neap_error *err)
@@ -294,18 +340,13 @@ static int commit(neap__running *r, neap__run *run, neap_error *err)
     if (!neap__state_room(s, places_needed(r, structure), err))
         status = err->code;
     if (!status)
-        status = choose_buffers(run, err);
+        status = choose_buffers(run, true, err);
     if (!status) {
         /* Nothing below can fail. */
         run->stopped = NULL;
         neap__run_execute(run, run->plan->tail, run->plan->instruction_count, NULL);
-        for (size_t i = 0; i < r->first_count; i++) {
-            if (!r->first[i])
-                continue;
-            neap_tensor *old = s->states[i];
-            s->states[i] = r->first[i];
-            r->first[i] = old;
-        }
+        swap_values(s, r->first, r->first_count);
+        swap_values(s, r->later, r->later_count);
         for (uint32_t i = 0; i < structure->write_count; i++) {
             uint32_t variable = structure->writes[i].variable;
             neap_tensor **state = &s->states[structure->variables[variable].node->list_index];
@@ -336,6 +377,8 @@ static int execute(neap__running *r, neap__run *run, bool commits, neap_tensor *
     status = status ? status : take_results(run, out, err);
     if (!status && commits)
         status = commit(r, run, err);
+    else if (!status && run->plan->structure->write_count)
+        status = keep_writes(r, run, err);
     if (!status)
         hand_over(run, out);
     return status;
@@ -346,18 +389,16 @@ int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **
 {
     neap_session *s = r->session;
     const neap__structure *structure = p->structure;
-    bool writes = structure->write_count || structure->random || r->random || r->first_count;
+    bool writes = structure->write_count || structure->random || r->random || r->first_count ||
+                  r->later_count;
     if (writes)
         neap__take_turn(r);
-    pthread_mutex_lock(&s->lock);
-    neap__block block = take_block(s);
-    pthread_mutex_unlock(&s->lock);
-    int status = fit_block(s, &block, neap__plan_block(p), err);
+    int status = fit_block(s, &r->block, neap__plan_block(p), err);
     if (status)
         return status;
     neap__run run = {.seed = s->seed, .caller = r->caller, .account = s->account,
                      .stopped = stopped, .context = r};
-    neap__run_layout(&run, p, block.memory);
+    neap__run_layout(&run, p, r->block.memory);
     feed(r, &run);
     pthread_mutex_lock(&s->lock);
     pin(r, &run);
@@ -372,10 +413,5 @@ int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **
     release_all(run.pinned, structure->variable_count);
     release_all(run.results, p->result_count);
     release_all(run.written, structure->write_count);
-    pthread_mutex_lock(&s->lock);
-    bool kept = give_block(s, block);
-    pthread_mutex_unlock(&s->lock);
-    if (!kept)
-        neap__free(s->account, block.memory, block.size, NEAP_MEMORY_BLOCK);
     return status;
 }

@@ -8,8 +8,11 @@
 #define RECYCLED ((size_t)256 << 20) /* most bytes of freed results kept for the next ones */
 #define MOST_THREADS 1024
 
-bool neap__session_ready(const neap_session *s, const char *function, neap_error *err)
+bool neap__session_ready(const neap_session *s, const char *function, bool reset,
+                         neap_error *err)
 {
+    if (reset && s)
+        neap__clear(err);
     if (neap__failed(err))
         return false;
     if (!s) {
@@ -203,6 +206,14 @@ static int check_run(const neap_session *s, const neap_feed *feeds, size_t feed_
     return NEAP_OK;
 }
 
+int neap__check_options(const neap_run_options *options, const char *function, neap_error *err)
+{
+    if (!options || options->size == sizeof *options)
+        return NEAP_OK;
+    return neap__fail(err, NEAP_EARG, "%s: options of %zu bytes: begin with NEAP_RUN_OPTIONS_INIT",
+                      function, options->size);
+}
+
 static int run(neap__running *r, neap_tensor **out, neap_error *err)
 {
     if (!r->fetch_count)
@@ -221,16 +232,14 @@ int neap_session_run_with(neap_session *s, const neap_run_options *options,
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
-    if (!neap__session_ready(s, "neap_session_run", err))
+    bool given = (feeds || !feed_count) && (fetches || !fetch_count) && (out || !fetch_count);
+    if (!neap__session_ready(s, "neap_session_run", given, err))
         return err->code;
-    if ((!feeds && feed_count) || (!fetches && fetch_count) || (!out && fetch_count))
+    if (!given)
         return neap__null(err, "neap_session_run",
                           !feeds && feed_count ? "feeds" : !out ? "out" : "fetches");
-    neap__clear(err);
-    if (options && options->size != sizeof *options)
-        return neap__fail(err, NEAP_EARG, "neap_session_run: options of %zu bytes: begin with "
-                                          "NEAP_RUN_OPTIONS_INIT",
-                          options->size);
+    if (neap__check_options(options, "neap_session_run", err))
+        return err->code;
     int status = check_run(s, feeds, feed_count, fetches, fetch_count, err);
     if (status)
         return status;
@@ -257,11 +266,15 @@ int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_co
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
-    if (!neap__session_ready(s, "neap_session_explain", err))
+    bool given = length && (text || !size) && (feeds || !feed_count) && (fetches || !fetch_count);
+    if (!neap__session_ready(s, "neap_session_explain", given, err))
         return err->code;
-    if (!length || (!text && size) || (!feeds && feed_count) || (!fetches && fetch_count))
-        return neap__null(err, "neap_session_explain", !length ? "length" : "a list");
-    neap__clear(err);
+    if (!given)
+        return neap__null(err, "neap_session_explain",
+                          !length               ? "length"
+                          : !text && size       ? "text"
+                          : !feeds && feed_count ? "feeds"
+                                                 : "fetches");
     int status = check_run(s, feeds, feed_count, fetches, fetch_count, err);
     neap__running r = {.feeds = feeds, .feed_count = feed_count, .fetches = fetches,
                        .fetch_count = fetch_count};
@@ -301,27 +314,37 @@ int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out, ne
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
-    if (!neap__session_ready(s, "neap_session_get", err))
+    if (!neap__session_ready(s, "neap_session_get", out && variable, err))
         return err->code;
     if (!out)
         return neap__null(err, "neap_session_get", "out");
-    neap__clear(err);
     int status = check_variable(s, variable, "neap_session_get", err);
     if (status)
         return status;
     *out = NULL;
-    return neap_session_run(s, NULL, 0, &variable, 1, out, err);
+    neap__running r = {.fetches = &variable, .fetch_count = 1};
+    status = neap__run_enter(&r, s, NULL, err);
+    if (status)
+        return status;
+    /* A value that is there needs no plan, which would push one that is used out of the cache. */
+    pthread_mutex_lock(&s->lock);
+    neap_tensor *t = neap__value_of(&r, variable);
+    *out = t ? neap__tensor_keep(t) : NULL;
+    pthread_mutex_unlock(&s->lock);
+    if (!*out)
+        status = run(&r, out, err);
+    neap__run_leave(&r);
+    return status;
 }
 
 int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value, neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
-    if (!neap__session_ready(s, "neap_session_set", err))
+    if (!neap__session_ready(s, "neap_session_set", value && variable, err))
         return err->code;
     if (!value)
         return neap__null(err, "neap_session_set", "value");
-    neap__clear(err);
     int status = check_variable(s, variable, "neap_session_set", err);
     if (status)
         return status;
@@ -357,9 +380,8 @@ int neap_session_initialize(neap_session *s, neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
-    if (!neap__session_ready(s, "neap_session_initialize", err))
+    if (!neap__session_ready(s, "neap_session_initialize", true, err))
         return err->code;
-    neap__clear(err);
     neap__running r = {.initialize = true};
     int status = neap__run_enter(&r, s, NULL, err);
     if (status)

@@ -100,8 +100,16 @@ struct neap_callable {
     neap__plan *plan; /* the last used, held; under the session's lock */
 };
 
-/* Tells ESTATE or EARG unless the session is one of this copy of neap. */
-bool neap__session_ready(const neap_session *s, const char *function, neap_error *err);
+/* Under the lock: the callable's last plan, held, if it serves what the run asks; else NULL. */
+neap__plan *neap__callable_plan(const neap_callable *c, const struct neap__running *r);
+
+/* Tells ESTATE or EARG unless the session is one of this copy of neap; nothing if an error is there already.
+ * `reset`: a function that returns a status has all its arguments, and forgets such an error first. */
+bool neap__session_ready(const neap_session *s, const char *function, bool reset,
+                         neap_error *err);
+
+/* Options as this version knows them (NULL will do): else EARG is told. */
+int neap__check_options(const neap_run_options *options, const char *function, neap_error *err);
 
 /* A fetch or feed of the session's graph; a value of the node's dtype and of a shape it may have. */
 int neap__check_node(const neap_session *s, const neap_node *n, const char *what, size_t index,
@@ -122,12 +130,16 @@ typedef struct neap__running {
     const neap_flag *cancel;
     double deadline; /* 0: none */
     unsigned epoch;
+    neap__block block;             /* what its plans run in, one after the other */
+    const neap_callable *callable; /* that is run, or NULL */
+    neap__plan *plan;              /* the callable's, if it served when the run entered; held */
     bool turn;       /* this run holds the session's turn */
     bool random;     /* an earlier segment drew */
     bool initialize; /* states count as if they had no value */
     bool initial;    /* computes an initial value: draws are those of run 0 */
     neap_tensor **first; /* first values made by this run, by a variable's place; held */
-    size_t first_count;
+    neap_tensor **later; /* new values that an earlier segment wrote, for the commit; likewise */
+    size_t first_count, later_count;
     neap_feed *segments; /* feeds and, behind them, what earlier segments computed */
     size_t segment_count, segment_capacity; /* of `segments`, the feeds included */
 } neap__running;
@@ -141,12 +153,16 @@ int neap__first_values(neap__running *r, neap_node *const *variables, size_t cou
 /* A variable's value in this run: its first value if this run made it, else its state; under lock. */
 neap_tensor *neap__value_of(const neap__running *r, const neap_node *variable);
 void neap__take_turn(neap__running *r);
-/* Releases what earlier segments of the run computed. */
+/* Releases what earlier segments of the run computed and wrote. */
 void neap__drop_segments(neap__running *r);
 
-/* Runs a plan: pin, execute, commit if `commit`; out[i] as in neap_session_run. */
-int neap__run_plan(neap__running *r, neap__plan *p, bool commit, neap_tensor **out,
+/* Runs a plan: pin, execute, and either commit or, for a segment, keep what it wrote for the commit. out[i] as in
+ * neap_session_run. */
+int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **out,
                    neap_error *err);
+/* Room for a tensor for each variable up to `count` places in one of the two lists above. */
+bool neap__values_room(neap__running *r, neap_tensor ***values, size_t *held, size_t count,
+                       neap_error *err);
 /* Room for the state of every variable of the graph; under lock. */
 bool neap__state_room(neap_session *s, size_t count, neap_error *err);
 

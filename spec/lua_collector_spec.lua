@@ -1,0 +1,100 @@
+--- What the collector is told, and what is left when everything has been dropped.
+local neap = require "neap"
+
+local MEGABYTE <const> = 1 << 20
+
+describe("the collector", function()
+  local function finalized()
+    return setmetatable({}, { __gc = function() end })
+  end
+
+  --- How many of `count` tensors of a megabyte are alive at most, while each is dropped at once.
+  local function most_alive(count)
+    local alive, most = setmetatable({}, { __mode = "k" }), 0
+    for i = 1, count do
+      alive[neap.tensor.zeros { MEGABYTE / 4 }] = true
+      if i % 10 == 0 then
+        local now = 0
+        for _ in pairs(alive) do
+          now = now + 1
+        end
+        most = math.max(most, now)
+      end
+    end
+    return most
+  end
+
+  it("runs when tensors that nobody holds weigh much, in each of its modes", function()
+    local mode = collectgarbage "generational"
+    local generational = most_alive(300)
+    collectgarbage "incremental"
+    local incremental = most_alive(300)
+    collectgarbage(mode)
+    assert.is_true(generational < 120, tostring(generational))
+    assert.is_true(incremental < 120, tostring(incremental))
+  end)
+
+  it("is not woken when it was stopped", function()
+    collectgarbage()
+    collectgarbage "stop"
+    local most = most_alive(40)
+    local running = collectgarbage "isrunning"
+    collectgarbage "restart"
+    assert.equal(40, most)
+    assert.is_false(running)
+  end)
+
+  it("may run at every step", function()
+    neap.graph():as_default()
+    local pause = collectgarbage("incremental", 1, 1000)
+    local x = neap.placeholder("float32", { -1 })
+    local session <close> = neap.session()
+    for i = 1, 50 do
+      collectgarbage("step", 0)
+      local y = x * i
+      assert(session:run({ y, { y } }, { [x] = { 1, finalized() and 2 } })[2][1][2] == 2 * i)
+    end
+    collectgarbage(pause)
+  end)
+
+  it("finalizes sessions, callables, graphs and tensors in any order", function()
+    for _ = 1, 50 do
+      local graph = neap.graph()
+      graph:as_default(function()
+        local x = neap.placeholder("float32", { -1 })
+        local v = neap.variable { 1, 2 }
+        local session = neap.session(graph)
+        local call = session:callable({ x, v + x }, { x })
+        local holder = { graph, session, call, call { 1, 2 } }
+        holder.holder = holder
+        setmetatable(holder, { __gc = function(self) -- may use what is being finalized
+          pcall(self[3], { 1, 2 })
+          pcall(self[2].run, self[2], v)
+          self[2]:close()
+        end })
+      end)
+    end
+    collectgarbage()
+    collectgarbage()
+  end)
+
+  it("collects a graph whose Lua operations refer to it", function()
+    local collected = 0
+    for _ = 1, 20 do
+      local graph = neap.graph()
+      graph:as_default(function()
+        local mark = setmetatable({}, { __gc = function()
+          collected = collected + 1
+        end })
+        local op = neap.op { name = "same", inputs = "x", compute = function(t)
+          return graph and mark and t
+        end }
+        neap.session(graph):run(op { 1 })
+      end)
+    end
+    neap.graph():as_default()
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(collected >= 19, tostring(collected))
+  end)
+end)
