@@ -97,7 +97,7 @@ $(HOSTS) $(BENCHES) $(BUILD)/tools/generate: $(BUILD)/%: %.c $(BUILD)/libneap.a
 	@$(COMPILE) $(LDFLAGS) -o $@ $< $(BUILD)/libneap.a $(LIBS)
 
 # These two compare with OpenBLAS; neap itself opens it at the first need.
-$(BUILD)/bench/gemm $(BUILD)/bench/train: LIBS += -lopenblas
+$(BUILD)/bench/gemm $(BUILD)/bench/train: LIBS += -l:libopenblas.so.0
 
 -include $(CORE_OBJECTS:.o=.d) $(LUA_OBJECTS:.o=.d) $(HOSTS:=.d) $(BENCHES:=.d)
 

@@ -175,6 +175,25 @@ describe("a callable", function()
     assert.is_false(values.list[2])
   end)
 
+  it("gives each of many fetches its own key, whatever the order of keys", function()
+    local session <close> = neap.session(graph)
+    for round = 1, 20 do
+      local fetches = {}
+      for i = 1, 2 * round do
+        local c = neap.constant(i) * 2
+        fetches["key" .. i * round] = i % 3 == 0 and c or i % 3 == 1 and neap.expand_dims(c, 0)
+          or { inner = c }
+      end
+      for _, values in ipairs { session:callable(fetches, {})(), session:run(fetches) } do
+        for i = 1, 2 * round do
+          local value = values["key" .. i * round]
+          local got = i % 3 == 0 and value or i % 3 == 1 and value[1] or value.inner
+          assert.equal(2 * i, got)
+        end
+      end
+    end
+  end)
+
   it("takes shapes that change", function()
     local x = neap.placeholder "float32"
     local session <close> = neap.session(graph)

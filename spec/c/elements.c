@@ -384,7 +384,7 @@ int main(int count, char **arguments)
         check_float_function(isa, NEAP__ELEMENT_exp, 1.1, step);
         check_float_function(isa, NEAP__ELEMENT_log, 0.9, step);
         check_float_function(isa, NEAP__ELEMENT_tanh, 1.4, step);
-        check_float_function(isa, NEAP__ELEMENT_sigmoid, 2.4, step);
+        check_float_function(isa, NEAP__ELEMENT_sigmoid, 2.5, step);
         check_float_pow(isa);
         check_integers(isa);
     }

@@ -104,6 +104,7 @@ neap__element *neap__find_element(neap__isa isa, neap__element_code code, neap_d
 typedef struct neap__load {
     uint8_t dtype;
     uint8_t pattern; /* filled by neap__program_fix: whole, scalar, periodic, per row, strided */
+    uint8_t width;   /* filled too: bytes of an element */
     int64_t period;  /* PERIODIC: elements of the operand; ROWS: elements of a row */
     int64_t strides[NEAP_MAX_RANK]; /* over the program's collapsed dims */
 } neap__load;

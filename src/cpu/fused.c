@@ -99,8 +99,10 @@ void neap__program_fix(neap__program *p, const neap__shape *domain,
         return;
     }
     memcpy(p->dims, domain->dims, sizeof p->dims);
-    for (int i = 0; i < p->loads; i++)
+    for (int i = 0; i < p->loads; i++) {
+        p->load[i].width = (uint8_t)neap_dtype_size((neap_dtype)p->load[i].dtype);
         neap__broadcast_strides(&operands[i], domain, p->load[i].strides);
+    }
     collapse(p);
     for (int i = 0; i < p->loads; i++)
         classify(p, &p->load[i]);
@@ -253,7 +255,6 @@ typedef struct span {
     struct {
         const char *from; /* whole: the span's first element; else the operand */
         char *buffer;
-        size_t width;
     } load[NEAP__PROGRAM_LOADS];
 } span;
 
@@ -293,8 +294,7 @@ static void prepare(span *s, const void *const *in, const void *tile, int64_t n,
     s->bytes = tile_bytes(p);
     for (int i = 0; i < p->loads; i++) {
         const neap__load *load = &p->load[i];
-        const size_t width = neap_dtype_size((neap_dtype)load->dtype);
-        s->load[i].width = width;
+        const size_t width = load->width;
         s->load[i].buffer = scratch;
         scratch += 2 * s->bytes;
         if (i == p->accumulator) {
@@ -319,7 +319,7 @@ static const void *load_tile(const span *s, int i, int64_t begin, int64_t n,
                              bool laid_out)
 {
     const neap__load *load = &s->program->load[i];
-    const size_t width = s->load[i].width;
+    const size_t width = load->width;
     const char *from = s->load[i].from;
     char *buffer = s->load[i].buffer;
     switch (load->pattern) {
@@ -354,7 +354,10 @@ void neap__program_span(const neap__program *p, const void *const *in, void *con
 {
     const void
         *place[NEAP__PROGRAM_LOADS + NEAP__PROGRAM_REGISTERS]; /* of each register */
-    span s = {.program = p, .out = out, .begin = begin};
+    span s; /* whose loads, set one by one, would take as long to clear as a small span */
+    s.program = p;
+    s.out = out;
+    s.begin = begin;
     prepare(&s, in, tile, n, scratch);
     for (int64_t at = begin; at < begin + n; at += NEAP__TILE) {
         const int64_t m = begin + n - at < NEAP__TILE ? begin + n - at : NEAP__TILE;

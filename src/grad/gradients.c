@@ -71,10 +71,6 @@ static int check_ys(const reverse *r, neap_node *const *ys, size_t count,
         neap__node_text(text, ys[i]);
         if (ys[i]->fact.dtype == NEAP_DTYPE_NONE)
             return neap__fail(r->err, NEAP_EDTYPE, "gradients: %s has no value", text);
-        if (!neap__is_floating(ys[i]->fact.dtype))
-            return neap__fail(r->err, NEAP_EDTYPE,
-                              "gradients: %s is %s; only floating values have gradients",
-                              text, neap_dtype_name(ys[i]->fact.dtype));
         if (!grad_ys || !grad_ys[i])
             continue;
         code = check_node(r, grad_ys[i], "grad_ys", i);
@@ -160,8 +156,8 @@ static int seed(reverse *r, neap_node *const *ys, size_t count, neap_node *const
 {
     for (size_t i = 0; i < count; i++) {
         neap_node *y = ys[i], *dy = grad_ys ? grad_ys[i] : NULL;
-        if (!is_reached(r, y))
-            continue;
+        if (!is_reached(r, y) || !neap__is_floating(y->fact.dtype))
+            continue; /* integers and booleans carry none */
         if (!dy)
             dy = neap__build(r->graph, &neap__op_ones_like, &y, 1, NULL, 0, NULL, r->err);
         if (!dy || !contribute(r, y, dy))

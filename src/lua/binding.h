@@ -1,19 +1,20 @@
 /* binding.h - what the files of the Lua binding share.
  *
  * Invariants
+ *
  *   1. Every C function that Lua can call is a closure with the binding's state as its
- *      upvalue 1. What is reached from the state is a user value of it; the registry holds
- *      the state alone.
+ *      upvalue 1. What is reached from the state is a user value of it; the registry
+ *      holds the state alone.
  *   2. A function checks its arguments first, which may raise and owns nothing; it then
- *      pushes an empty box (a userdata) for what the core will give; calls the core, which
- *      returns and never raises; and raises, if it must, in errors.c. Memory that must
- *      survive a raise is a userdata.
+ *      pushes an empty box (a userdata) for what the core will give; calls the core,
+ *      which returns and never raises; and raises, if it must, in errors.c. Memory that
+ *      must survive a raise is a userdata.
  *   3. A box begins with a mark, the address of a constant of this copy of neap: it tells
  *      ours from userdata that was given our metatable by the debug library.
- *   4. A node has no finalizer: its graph owns it, and its user value 1 is the graph's box,
- *      which keeps the graph. A session's user value 1 is its graph's box too.
- *   5. Nothing that can run Lua code or raise happens between a call of the core that hands
- *      over a reference and the moment when a box holds it. */
+ *   4. A node has no finalizer: its graph owns it, and its user value 1 is the graph's
+ *      box, which keeps the graph. A session's user value 1 is its graph's box too.
+ *   5. Nothing that can run Lua code or raise happens between a call of the core that
+ *      hands over a reference and the moment when a box holds it. */
 #ifndef NEAP_LUA_BINDING_H
 #define NEAP_LUA_BINDING_H
 
@@ -184,8 +185,8 @@ bool neap__lua_integer(lua_State *L, int index, int64_t *value, neap_error *err)
 const int64_t *neap__lua_integers(lua_State *L, int index, const char *function,
                                   const char *name, int64_t *room, size_t capacity,
                                   size_t *count);
-/* The length of the sequence at an index by `#`, metamethods included; not above `limit`.
- */
+/* The length of the sequence at an index by `#`, metamethods included; not above
+ * `limit`. */
 bool neap__lua_length(lua_State *L, int index, int64_t limit, int64_t *length,
                       neap_error *err);
 
@@ -244,15 +245,15 @@ typedef struct neap__lua_home {
     int anchor;
 } neap__lua_home;
 
-/* Takes the graph of the node at an index for the call; raises if the call has another.
- */
+/* Takes the graph of the node at an index for the call; raises if the call has
+ * another. */
 void neap__lua_join(lua_State *L, neap__lua_home *home, const char *function, int index,
                     neap_node *n);
 /* Settles on the default graph if no node came. */
 void neap__lua_settle(lua_State *L, neap__lua_home *home);
 /* Tells the graph from where the nodes that follow are made, and which Lua state runs;
- * and that it is over, for that state may be a coroutine that is gone when C builds on.
- */
+ * and that it is over, for that state may be a coroutine that is gone when C builds
+ * on. */
 void neap__lua_source(lua_State *L, neap_graph *g);
 static inline void neap__lua_unsource(neap_graph *g)
 {
@@ -358,8 +359,7 @@ void neap__lua_open_callable(lua_State *L);
 /* Frees a callable's hold on the session. */
 void neap__lua_endcallable(lua_State *L, int index);
 
-/* ---- Lua modules (build/lua_modules.c)
- * ------------------------------------------------- */
+/* ---- Lua modules (build/lua_modules.c) ------------------------------------------- */
 
 struct neap__lua_module {
     const char *name;

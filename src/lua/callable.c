@@ -176,8 +176,8 @@ static int call(lua_State *L)
 
 /* ---- Making ---------------------------------------------------------------------- */
 
-/* Pushes the box of a callable with these inputs, noted in the session, whose index is 1.
- */
+/* Pushes the box of a callable with these inputs, noted in the session, whose index is
+ * 1. */
 static callable *push_callable(lua_State *L, neap_node *const *inputs, size_t count)
 {
     callable *c =

@@ -101,8 +101,8 @@ const char *neap__lua_type(lua_State *L, int index)
 
 /* ---- Callbacks ------------------------------------------------------------------- */
 
-/* A message handler: notes where the error was raised, and leaves the error object alone.
- */
+/* A message handler: notes where the error was raised, and leaves the error object
+ * alone. */
 static int note_traceback(lua_State *L)
 {
     luaL_traceback(L, L, NULL, 1);

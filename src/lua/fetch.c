@@ -125,8 +125,8 @@ static void add_fetch(walk *w, neap_node *n)
     p->fetch_count++;
 }
 
-/* Notes that the result for the last fetch belongs to the key and table at these indices.
- */
+/* Notes that the result for the last fetch belongs to the key and table at these
+ * indices. */
 static void add_place(walk *w, int table, int key)
 {
     lua_State *L = w->L;

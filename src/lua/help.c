@@ -142,8 +142,8 @@ static void add_operation(luaL_Buffer *b, const neap_op_info *info)
                        "\nIt has no gradient: differentiating through it is an error.\n");
 }
 
-/* neap.help([op]): the name of an operation, or one of neap's functions that builds one.
- */
+/* neap.help([op]): the name of an operation, or one of neap's functions that builds
+ * one. */
 static int help(lua_State *L)
 {
     luaL_Buffer b;

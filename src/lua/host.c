@@ -105,8 +105,8 @@ static bool right_count(lua_State *L, callback *c, int first, const char *functi
     return false;
 }
 
-/* In each of the three, index 2 is the operation's box, and the function is at the top.
- */
+/* In each of the three, index 2 is the operation's box, and the function is at the
+ * top. */
 static int infer(lua_State *L, callback *c)
 {
     int first = lua_gettop(L);
@@ -130,8 +130,10 @@ static int compute(lua_State *L, callback *c)
     neap_error err = NEAP_ERROR_INIT;
     int first = lua_gettop(L);
     luaL_checkstack(L, (int)c->in_count + 8, NULL);
-    for (size_t i = 0; i < c->in_count; i++)
-        neap__lua_fill(s, neap__lua_newtensor(L), neap_tensor_retain(c->in[i]));
+    for (size_t i = 0; i < c->in_count; i++) {
+        neap__lua_tensor *box = neap__lua_newtensor(L);
+        neap__lua_fill(s, box, neap_tensor_retain(c->in[i]));
+    }
     if (!neap__lua_protected(L, (int)c->in_count, LUA_MULTRET, c->err)) {
         c->status = c->err->code;
         return 0;

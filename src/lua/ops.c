@@ -332,8 +332,8 @@ static bool is_function(const neap_op_info *info)
     return !(info->flags & (NEAP_OP_INTERNAL | NEAP_OP_SPECIAL));
 }
 
-/* Bytes for the records of all operations, their arrays of names and the names of inputs.
- */
+/* Bytes for the records of all operations, their arrays of names and the names of
+ * inputs. */
 static size_t measure(size_t *records, size_t *names)
 {
     size_t characters = 0;

@@ -234,8 +234,8 @@ static void check_count(lua_State *L, int most, const char *method)
     lua_settop(L, most);
 }
 
-/* session:run(fetches, [feeds]). Stack: session, fetches, feeds, pack, results, places.
- */
+/* session:run(fetches, [feeds]). Stack: session, fetches, feeds, pack, results,
+ * places. */
 static int session_run(lua_State *L)
 {
     neap__lua *s = neap__lua_self(L);

@@ -237,8 +237,8 @@ static void drop_base(void *user, void *data)
     neap_tensor_release(user);
 }
 
-/* t[i]: an element, or a view of a row, which keeps the whole alive and weighs nothing.
- */
+/* t[i]: an element, or a view of a row, which keeps the whole alive and weighs
+ * nothing. */
 static int at(lua_State *L, neap_tensor *t, lua_Integer i)
 {
     int rank = neap_tensor_rank(t);
@@ -338,8 +338,8 @@ static int tensor_item(lua_State *L)
     return 1;
 }
 
-/* Tables for dims[d...], of the elements from `*element` on; as deep as a rank at most.
- */
+/* Tables for dims[d...], of the elements from `*element` on; as deep as a rank at
+ * most. */
 static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *element)
 {
     int64_t n = neap_tensor_dims(t)[d];

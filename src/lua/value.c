@@ -4,13 +4,14 @@
  * tables, so that a cycle or a deep nest is an error and not a crash.
  *
  * Invariants of the reader
+ *
  *   1. The tables being read are on the Lua stack, one for each level, the innermost at
- * the top: a metamethod that drops or changes them cannot take them away.
+ *      the top: a metamethod that drops or changes them cannot take them away.
  *   2. Elements go to `data`, which grows as they come: no length is believed before it
- * is read. `data` is `small`, and then a userdata at the stack index `buffer`.
+ *      is read. `data` is `small`, and then a userdata at the stack index `buffer`.
  *   3. dims[i] is known (not -1) for the levels that some table or tensor has had; `rank`
- * is known from the first number, boolean or tensor on. Whoever comes later must agree.
- */
+ *      is known from the first number, boolean or tensor on. Whoever comes later must
+ *      agree. */
 #include "lua/binding.h"
 
 #include <float.h>

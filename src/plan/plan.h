@@ -195,6 +195,7 @@ typedef struct neap__result {
     neap_dtype dtype;
     neap__shape shape;
     bool in_place; /* a write that may go to the variable's own buffer */
+    uint32_t item; /* that computes it, for an error's text */
 } neap__result;
 
 typedef struct neap__plan {

@@ -96,7 +96,7 @@ static void fetch_source(neap__emitter *e, neap__fetch *fetch, uint32_t root,
     if (place->base < p->first_result) {
         *place = (neap__place){p->first_result + p->result_count, 0};
         p->results[p->result_count++] =
-            (neap__result){p->facts[root].dtype, p->facts[root].shape, false};
+            (neap__result){p->facts[root].dtype, p->facts[root].shape, false, root};
     }
     fetch->source = NEAP__FROM_RESULT;
     fetch->index = place->base - p->first_result;
@@ -127,7 +127,7 @@ static int lay_fetches(neap__emitter *e, const uint32_t *published)
     for (uint32_t w = 0; w < s->write_count; w++) {
         uint32_t root = s->writes[w].item + s->writes[w].part;
         p->writes[w] = (neap__result){p->facts[root].dtype, p->facts[root].shape,
-                                      s->writes[w].in_place};
+                                      s->writes[w].in_place, s->writes[w].item};
         e->place[root] = (neap__place){p->first_write + w, 0};
     }
     return NEAP_OK;

@@ -26,8 +26,10 @@ static int fit_block(neap_session *s, neap__block *block, size_t size, neap_erro
     neap__free(s->account, block->memory, block->size, NEAP_MEMORY_BLOCK);
     block->size = 0;
     block->memory = neap__alloc(s->account, size, NEAP_MEMORY_BLOCK, err);
-    if (!block->memory)
+    if (!block->memory) {
+        neap__error_prefix(err, "a run's block: ");
         return err->code;
+    }
     block->size = size;
     return NEAP_OK;
 }
@@ -121,15 +123,6 @@ static bool stopped(void *context)
            (r->deadline > 0 && neap__now() > r->deadline);
 }
 
-neap_tensor *neap__value_of(const neap__running *r, const neap_node *variable)
-{
-    size_t at = (size_t)variable->list_index;
-    if (at < r->first_count && r->first[at])
-        return r->first[at];
-    const neap_session *s = r->session;
-    return r->initialize || at >= s->state_count ? NULL : s->states[at];
-}
-
 /* ---- Pin ---------------------------------------------------------------------------------- */
 
 /* Under the lock. */
@@ -154,28 +147,32 @@ static void feed(neap__running *r, neap__run *run)
     }
 }
 
+/* A tensor for a result or a new value, at its base; a failure names the node. */
+static int make_tensor(neap__run *run, const neap__result *result, neap_tensor **out,
+                       uint32_t base, neap_error *err)
+{
+    *out = neap__tensor_new(run->account, result->dtype, &result->shape, err);
+    if (*out) {
+        run->bases[base] = (*out)->data;
+        return NEAP_OK;
+    }
+    neap__blame(err, run->plan->structure->items[result->item].node);
+    return err->code;
+}
+
 /* Tensors for the results, and for the writes that the body stages. */
 static int make_tensors(neap__run *run, neap_error *err)
 {
     const neap__plan *p = run->plan;
     const neap__structure *s = p->structure;
-    for (uint32_t i = 0; i < p->result_count; i++) {
-        const neap__result *result = &p->results[i];
-        run->results[i] = neap__tensor_new(run->account, result->dtype, &result->shape, err);
-        if (!run->results[i])
-            return err->code;
-        run->bases[p->first_result + i] = run->results[i]->data;
+    int status = NEAP_OK;
+    for (uint32_t i = 0; i < p->result_count && !status; i++)
+        status = make_tensor(run, &p->results[i], &run->results[i], p->first_result + i, err);
+    for (uint32_t i = 0; i < s->write_count && !status; i++) {
+        if (!s->writes[i].terminal)
+            status = make_tensor(run, &p->writes[i], &run->written[i], p->first_write + i, err);
     }
-    for (uint32_t i = 0; i < s->write_count; i++) {
-        const neap__result *write = &p->writes[i];
-        if (s->writes[i].terminal)
-            continue;
-        run->written[i] = neap__tensor_new(run->account, write->dtype, &write->shape, err);
-        if (!run->written[i])
-            return err->code;
-        run->bases[p->first_write + i] = run->written[i]->data;
-    }
-    return NEAP_OK;
+    return status;
 }
 
 /* ---- Results ------------------------------------------------------------------------------ */
@@ -281,13 +278,14 @@ static int choose_buffers(neap__run *run, bool in_place, neap_error *err)
         neap_tensor *t = run->pinned[s->writes[i].variable];
         bool own = !t->release && !t->base &&
                    atomic_load_explicit(&t->references, memory_order_acquire) == 2;
-        if (in_place && write->in_place && own && neap__shape_equal(&t->shape, &write->shape))
+        if (in_place && write->in_place && own && neap__shape_equal(&t->shape, &write->shape)) {
             run->written[i] = neap__tensor_keep(t);
-        else
-            run->written[i] = neap__tensor_new(run->account, write->dtype, &write->shape, err);
-        if (!run->written[i])
-            return err->code;
-        run->bases[p->first_write + i] = run->written[i]->data;
+            run->bases[p->first_write + i] = t->data;
+            continue;
+        }
+        int status = make_tensor(run, write, &run->written[i], p->first_write + i, err);
+        if (status)
+            return status;
     }
     return NEAP_OK;
 }

@@ -151,7 +151,14 @@ int neap__prepare(neap__running *r, neap__plan **out, neap_error *err);
 int neap__first_values(neap__running *r, neap_node *const *variables, size_t count,
                        neap_error *err);
 /* A variable's value in this run: its first value if this run made it, else its state; under lock. */
-neap_tensor *neap__value_of(const neap__running *r, const neap_node *variable);
+static inline neap_tensor *neap__value_of(const neap__running *r, const neap_node *variable)
+{
+    size_t at = (size_t)variable->list_index;
+    if (at < r->first_count && r->first[at])
+        return r->first[at];
+    const neap_session *s = r->session;
+    return r->initialize || at >= s->state_count ? NULL : s->states[at];
+}
 void neap__take_turn(neap__running *r);
 /* Releases what earlier segments of the run computed and wrote. */
 void neap__drop_segments(neap__running *r);
