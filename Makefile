@@ -97,7 +97,7 @@ $(HOSTS) $(BENCHES) $(BUILD)/tools/generate: $(BUILD)/%: %.c $(BUILD)/libneap.a
 	@$(COMPILE) $(LDFLAGS) -o $@ $< $(BUILD)/libneap.a $(LIBS)
 
 # These two compare with OpenBLAS; neap itself opens it at the first need.
-$(BUILD)/bench/gemm $(BUILD)/bench/train: LIBS += -l:libopenblas.so.0
+$(BUILD)/bench/gemm $(BUILD)/bench/train: LIBS += -lopenblas
 
 -include $(CORE_OBJECTS:.o=.d) $(LUA_OBJECTS:.o=.d) $(HOSTS:=.d) $(BENCHES:=.d)
 
@@ -119,7 +119,8 @@ generate: $(BUILD)/tools/generate
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 deps:
-	@LUA='$(LUA)' LUA_INCDIR='$(LUA_INCDIR)' tools/deps.sh
+	@LUA='$(LUA)' LUA_INCDIR='$(LUA_INCDIR)' CC='$(CC)' tools/deps.sh $(PURPOSE)
+bench: PURPOSE = bench
 
 # A second make, because LUA and the like may have been installed by the first.
 test digits bench: deps

@@ -1,5 +1,5 @@
-/* bench.h - what the measurements share: clocks, medians, the lines of a table, and the public
- * interface with errors that end the program. */
+/* bench.h - what the measurements share: clocks, medians, the lines of a table, and
+ * the public interface with errors that end the program. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -7,7 +7,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { BENCH_MOST = 64 }; /* repeats, at most */
 
@@ -17,8 +19,9 @@ static inline double bench_clock(clockid_t id)
     clock_gettime(id, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
-/* Seconds that pass, and seconds for which the calling thread had a processor: what one thread does is
- * measured by the second, which other programs on the machine disturb less. */
+/* Seconds that pass, and seconds for which the calling thread had a processor: what
+ * one thread does is measured by the second, which other programs on the machine
+ * disturb less. */
 static inline double bench_wall(void) { return bench_clock(CLOCK_MONOTONIC); }
 static inline double bench_busy(void) { return bench_clock(CLOCK_THREAD_CPUTIME_ID); }
 
@@ -34,16 +37,28 @@ static inline double bench_median(double *values, size_t count)
     return values[count / 2];
 }
 
-/* A line of a table; `mark` 0: none is aimed at; below 0: the value should be at least -mark. */
+/* What a value aims at, as text: a positive mark is to stay below, a negative one is
+ * to be reached (without its sign); 0: nothing is aimed at. */
+typedef struct bench_text {
+    char text[48];
+} bench_text;
+static inline bench_text bench_aim(double value, double mark)
+{
+    bench_text t = {""};
+    if (mark > 0)
+        snprintf(t.text, sizeof t.text, "< %-5g %s", mark,
+                 value < mark ? "met" : "missed");
+    else if (mark < 0)
+        snprintf(t.text, sizeof t.text, "> %-5g %s", -mark,
+                 value >= -mark ? "met" : "missed");
+    return t;
+}
+
+/* A line of a table. */
 static inline void bench_row(const char *what, double value, const char *unit,
                              double mark)
 {
-    char aim[64] = "";
-    if (mark != 0)
-        snprintf(aim, sizeof aim, "%s %-6g %s", mark > 0 ? "<" : ">",
-                 mark > 0 ? mark : -mark,
-                 (mark > 0 ? value < mark : value >= -mark) ? "met" : "missed");
-    printf("  %-52s %10.3f %-8s %s\n", what, value, unit, aim);
+    printf("  %-48s %8.3f %-3s %s\n", what, value, unit, bench_aim(value, mark).text);
     fflush(stdout);
 }
 
@@ -53,7 +68,7 @@ static inline void bench_title(const char *title)
     fflush(stdout);
 }
 
-/* ---- neap ---------------------------------------------------------------------------- */
+/* ---- neap -------------------------------------------------------------------------- */
 
 /* Ends the program unless all went well. */
 static inline void bench_check(const neap_error *err)
@@ -71,6 +86,18 @@ static inline neap_tensor *bench_tensor(neap_dtype dtype, int rank, const int64_
     neap_tensor *t = neap_tensor_copy(dtype, rank, dims, data, &err);
     bench_check(&err);
     return t;
+}
+
+/* OpenBLAS chooses its kernels by a list of processors and falls back to slow ones on one
+ * that is newer. Where this processor has AVX-512, the program starts itself again with
+ * OPENBLAS_CORETYPE set to what is best for it, unless the caller has set it. */
+static inline void bench_fair_openblas(char **argv)
+{
+    neap_config config;
+    neap_get_config(&config);
+    if (!getenv("OPENBLAS_CORETYPE") && !strcmp(config.isa, "avx512") &&
+        !setenv("OPENBLAS_CORETYPE", "SkylakeX", 1))
+        execv("/proc/self/exe", argv);
 }
 
 /* The program that the measurements of small runs share: z = A x + b. */

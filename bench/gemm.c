@@ -1,18 +1,11 @@
 /* gemm.c - neap's matrix products beside OpenBLAS's, in one process: GFLOP/s, medians
  * of interleaved repeats. Links libneap.a, whose internals it calls, and OpenBLAS.
  *
- *     bench/gemm [float64] [avx512 | avx2 | generic]
- *
- * OpenBLAS chooses its kernels by a list of processors; on one that is newer than the
- * list it falls back to slow ones. OPENBLAS_CORETYPE=SkylakeX in the environment then
- * gives a fairer comparison. */
+ *     bench/gemm [float64] [avx512 | avx2 | generic] */
+#include "bench.h"
 #include "cpu/cpu.h"
 
 #include <cblas.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 enum { REPEATS = 9, COLUMNS = 4 };
 
@@ -164,6 +157,7 @@ static bool row(neap_dtype dtype, neap__isa isa, size_t i)
 
 int main(int argc, char **argv)
 {
+    bench_fair_openblas(argv);
     setvbuf(stdout, NULL, _IOLBF, 0);
     neap_dtype dtype = NEAP_FLOAT32;
     neap__isa isa = neap__best_isa();

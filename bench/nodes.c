@@ -1,13 +1,12 @@
-/* nodes.c - what a node costs: in a cached run of a chain of scalar additions, and when a plan is
- * compiled, for graphs of a thousand to a million nodes.
+/* nodes.c - what a node costs: in a cached run of a chain of scalar additions, and when a
+ * plan is compiled, for graphs of a thousand to a million nodes.
  *
- * Every addition of the chain has a placeholder or variable of its own, so that nothing folds or
- * merges. Compiling is timed as the first run of a new session less a cached one. */
+ * Every addition of the chain has a placeholder or variable of its own, so that nothing
+ * folds or merges; where ten are added over and over, what is left is the cost of the
+ * additions. Compiling is timed as the first run of a new session less a cached one. */
 #include "bench.h"
 
-#include <string.h>
-
-enum { CHAIN = 100, REPEATS = 21, TIMES = 2000, SIZES = 4 };
+enum { CHAIN = 100, REPEATS = 21, TIMES = 2000 };
 
 static neap_tensor *scalar(float value)
 {
@@ -25,7 +24,26 @@ static neap_session *open_session(neap_graph *g, const char *passes)
     return s;
 }
 
-/* ---- A run ------------------------------------------------------------------------------- */
+/* ---- A run ------------------------------------------------------------------------- */
+
+#define NO_FUSION "fold,simplify,merge,place"
+
+typedef struct way {
+    const char *name;
+    int terms; /* apart from each other */
+    int variables;
+    const char *passes;
+    double mark;
+} way;
+
+static const way ways[] = {
+    {"a placeholder each", CHAIN + 1, 0, NULL, 30},
+    {"a variable each", CHAIN + 1, 1, NULL, 30},
+    {"ten placeholders in turn", 10, 0, NULL, 30},
+    {"a placeholder each, an instruction each", CHAIN + 1, 0, NO_FUSION, 0},
+    {"ten placeholders in turn, an instruction each", 10, 0, NO_FUSION, 30},
+};
+enum { WAYS = sizeof ways / sizeof ways[0] };
 
 typedef struct chain {
     neap_graph *graph;
@@ -34,22 +52,25 @@ typedef struct chain {
     neap_tensor *values[CHAIN + 1];
 } chain;
 
-static chain chain_new(int variables, const char *passes)
+static chain chain_new(const way *w)
 {
     neap_error err = NEAP_ERROR_INIT;
     chain c = {.graph = neap_graph_new(&err)};
     neap_node *terms[CHAIN + 1], *sum = NULL;
     for (int i = 0; i <= CHAIN; i++) {
         c.values[i] = scalar((float)i);
-        terms[i] = variables
-                       ? neap_variable(c.graph, c.values[i], NULL, &err)
-                       : neap_placeholder(c.graph, NEAP_FLOAT32, 0, NULL, NULL, &err);
+        if (i >= w->terms)
+            terms[i] = terms[i % w->terms];
+        else if (w->variables)
+            terms[i] = neap_variable(c.graph, c.values[i], NULL, &err);
+        else
+            terms[i] = neap_placeholder(c.graph, NEAP_FLOAT32, 0, NULL, NULL, &err);
         sum = i ? neap_add(c.graph, sum, terms[i], &err) : terms[0];
     }
     bench_check(&err);
-    c.session = open_session(c.graph, passes);
-    c.callable =
-        neap_callable_new(c.session, terms, variables ? 0 : CHAIN + 1, &sum, 1, &err);
+    c.session = open_session(c.graph, w->passes);
+    size_t fed = w->variables ? 0 : (size_t)w->terms;
+    c.callable = neap_callable_new(c.session, terms, fed, &sum, 1, &err);
     bench_check(&err);
     return c;
 }
@@ -74,14 +95,10 @@ static void chain_free(chain *c)
 
 static void running(void)
 {
-    enum { WAYS = 4 };
-    static const char *const names[WAYS] = {
-        "placeholders", "variables", "placeholders, an instruction for each addition",
-        "variables, an instruction for each addition"};
     chain chains[WAYS];
     double seconds[WAYS][REPEATS];
     for (int w = 0; w < WAYS; w++) {
-        chains[w] = chain_new(w % 2, w < 2 ? NULL : "fold,simplify,merge,place");
+        chains[w] = chain_new(&ways[w]);
         chain_run(&chains[w]);
     }
     for (int r = 0; r < REPEATS; r++) {
@@ -92,17 +109,18 @@ static void running(void)
             seconds[w][r] = (bench_busy() - begin) / TIMES;
         }
     }
-    bench_title("A cached run of 100 scalar additions: time per addition, all costs of "
-                "the run shared");
+    bench_title("A cached run of 100 scalar additions: its time, shared among them");
     for (int w = 0; w < WAYS; w++) {
-        bench_row(names[w], 1e9 * bench_median(seconds[w], REPEATS) / CHAIN, "ns", 30);
+        bench_row(ways[w].name, 1e9 * bench_median(seconds[w], REPEATS) / CHAIN, "ns",
+                  ways[w].mark);
         chain_free(&chains[w]);
     }
 }
 
-/* ---- Compiling --------------------------------------------------------------------------- */
+/* ---- Compiling --------------------------------------------------------------------- */
 
-/* The shapes of graphs that are compiled; each gets a scalar placeholder and a count of nodes. */
+/* The shapes of graphs that are compiled; each gets a scalar placeholder and a count
+ * of nodes. */
 static neap_node *additions(neap_graph *g, neap_node *x, size_t count, neap_error *err)
 {
     neap_node *y = x;
@@ -174,46 +192,49 @@ static double first_run(neap_graph *g, neap_node *x, neap_node *y, neap_tensor *
     return seconds[0] - seconds[1];
 }
 
-/* Microseconds a node, with the count of the graph's nodes in *count. */
-static double compile(neap_node *(*build)(neap_graph *, neap_node *, size_t,
-                                          neap_error *),
-                      size_t *count)
+typedef neap_node *builder(neap_graph *, neap_node *, size_t, neap_error *);
+
+/* Microseconds a node. */
+static double compile(builder *build, size_t count)
 {
     neap_error err = NEAP_ERROR_INIT;
     neap_graph *g = neap_graph_new(&err);
     neap_node *x = neap_placeholder(g, NEAP_FLOAT32, 0, NULL, "x", &err);
-    neap_node *y = build(g, x, *count, &err);
+    neap_node *y = build(g, x, count, &err);
     bench_check(&err);
-    size_t repeats = *count < 100000 ? 9 : 3;
+    size_t repeats = count < 100000 ? 9 : 3;
     double seconds[9];
     neap_tensor *value = scalar(1);
     for (size_t r = 0; r < repeats; r++)
         seconds[r] = first_run(g, x, y, value);
-    *count = neap_graph_count(g, NEAP_OPERATIONS);
+    count = neap_graph_count(g, NEAP_OPERATIONS);
     neap_tensor_release(value);
     neap_graph_free(g);
-    return 1e6 * bench_median(seconds, repeats) / (double)*count;
+    return 1e6 * bench_median(seconds, repeats) / (double)count;
 }
 
 static void compiling(void)
 {
     static const struct {
         const char *name;
-        neap_node *(*build)(neap_graph *, neap_node *, size_t, neap_error *);
+        builder *build;
     } graphs[] = {{"chain of additions", additions},
                   {"chain of multiplications, its gradient", gradient},
                   {"chain of matrix products", products},
                   {"tree", tree}};
-    bench_title("Compiling a plan: time per node of the graph");
+    bench_title(
+        "Compiling a plan: microseconds per node, for graphs of about so many nodes");
+    printf("  %-38s %8s %8s %8s %8s\n", "", "1000", "10000", "100000", "1000000");
     for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; i++) {
-        size_t size = 1000;
-        for (int k = 0; k < SIZES; k++, size *= 10) {
-            char what[80];
-            size_t count = size;
-            double each = compile(graphs[i].build, &count);
-            snprintf(what, sizeof what, "%s, %zu nodes", graphs[i].name, count);
-            bench_row(what, each, "us", 10);
+        double most = 0;
+        printf("  %-38s", graphs[i].name);
+        for (size_t size = 1000; size <= 1000000; size *= 10) {
+            double each = compile(graphs[i].build, size);
+            most = each > most ? each : most;
+            printf(" %8.3f", each);
+            fflush(stdout);
         }
+        printf("   %s\n", bench_aim(most, 10).text);
     }
 }
 

@@ -43,6 +43,7 @@ print("\nA cached run of the affine program, from Lua")
 for _, way in ipairs(ways) do
   table.sort(way.seconds)
   local value, mark = 1e6 * way.seconds[(REPEATS + 1) // 2], way[3]
-  local aim = mark and ("< %-6g %s"):format(mark, value < mark and "met" or "missed") or ""
-  print(("  %-52s %10.3f %-8s %s"):format(way[1], value, "us", aim))
+  local aim = ""
+  if mark then aim = ("< %-5g %s"):format(mark, value < mark and "met" or "missed") end
+  print(("  %-48s %8.3f %-3s %s"):format(way[1], value, "us", aim))
 end

@@ -1,17 +1,17 @@
-/* startup.c - how long a process takes from its start to the first result of the affine program, and
- * how much memory it has then: the Lua program and a host in C, beside the same processes without neap.
+/* startup.c - how long a process takes from its start to the first result of the
+ * affine program, and how much memory it has then: the Lua program and a host in C,
+ * beside the same processes without neap.
  *
  *     LUA=lua5.4 LUA_CPATH=build/?.so build/bench/startup
  *
- * The parent takes the time from before the start of a child to the first line that it prints; the
- * child's second line is its VmHWM. The pages of a static host count in full, as a user has them. */
+ * The parent takes the time from before the start of a child to the first line that it
+ * prints; the child's second line is its VmHWM. The pages of a static host count in
+ * full, as a user has them. */
 #include "bench.h"
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 extern char **environ;
 
@@ -21,7 +21,7 @@ static const char *const bare = "print() io.stdout:flush() "
                                 "for l in io.lines('/proc/self/status') do "
                                 "if l:find('^VmHWM') then print(l) end end";
 
-/* ---- The children ------------------------------------------------------------------------ */
+/* ---- The children ------------------------------------------------------------------ */
 
 static int tell_memory(void)
 {
@@ -58,7 +58,7 @@ static int empty(void)
     return tell_memory();
 }
 
-/* ---- The parent -------------------------------------------------------------------------- */
+/* ---- The parent -------------------------------------------------------------------- */
 
 static void fail(const char *what)
 {

@@ -1,20 +1,16 @@
-/* train.c - one training step of a 784-512-512-10 network (ReLU, mean of the softmax cross entropy) at
- * batch 128, beside OpenBLAS's sgemm on the same products in the same process, with as many threads.
+/* train.c - one training step of a 784-512-512-10 network (ReLU, mean of the softmax
+ * cross entropy) at batch 128, beside OpenBLAS's sgemm on the same products in the
+ * same process, with as many threads.
  *
  *     build/bench/train [optimizer...]
  *
- * Counted are the multiplications and additions of the products alone: each layer's forward, its
- * weights' gradient and, but for the first layer, its input's. Biases, ReLU, loss and update are in the
- * step's time and not in its count, so that the ratio tells what all the rest costs.
- *
- * OpenBLAS chooses its kernels by a list of processors and falls back to slow ones on one that is
- * newer; where this processor has AVX-512, the program starts itself again with OPENBLAS_CORETYPE set
- * to what is best for it, unless the caller has set it. */
+ * Counted are the multiplications and additions of the products alone: each layer's
+ * forward, its weights' gradient and, but for the first layer, its input's. Biases,
+ * ReLU, loss and update are in the step's time and not in its count, so that the ratio
+ * tells what all the rest costs. */
 #include "bench.h"
 
 #include <cblas.h>
-#include <string.h>
-#include <unistd.h>
 
 enum {
     LAYERS = 3,
@@ -39,7 +35,7 @@ static float *numbers(size_t count, float scale)
     return data;
 }
 
-/* ---- neap -------------------------------------------------------------------------------- */
+/* ---- neap -------------------------------------------------------------------------- */
 
 typedef struct network {
     neap_graph *graph;
@@ -123,7 +119,7 @@ static void network_free(network *n)
     neap_tensor_release(n->feeds[1]);
 }
 
-/* ---- OpenBLAS ---------------------------------------------------------------------------- */
+/* ---- OpenBLAS ---------------------------------------------------------------------- */
 
 /* c = a b, of m rows, n columns and k products. */
 typedef struct product {
@@ -167,10 +163,11 @@ static void multiply_all(const product *products)
     }
 }
 
-/* ---- Both -------------------------------------------------------------------------------- */
+/* ---- Both -------------------------------------------------------------------------- */
 
-/* With one thread its own time counts; with more, the time that passes. Both libraries' workers spin
- * for a while after their work, at the cost of whoever comes next: hence a pause after each turn. */
+/* With one thread its own time counts; with more, the time that passes. Both
+ * libraries' workers spin for a while after their work, at the cost of whoever comes
+ * next: hence a pause after each turn. */
 static double timed(const network *n, const product *products, int threads)
 {
     enum { TIMES = 5 };
@@ -191,20 +188,18 @@ static double timed(const network *n, const product *products, int threads)
 
 int main(int argc, char **argv)
 {
+    bench_fair_openblas(argv);
     neap_config config;
     neap_get_config(&config);
-    if (!getenv("OPENBLAS_CORETYPE") && !strcmp(config.isa, "avx512") &&
-        !setenv("OPENBLAS_CORETYPE", "SkylakeX", 1))
-        execv("/proc/self/exe", argv);
     static const char *const all[] = {"gradient_descent", "momentum", "adam"};
     const char *const *optimizers = argc > 1 ? (const char *const *)argv + 1 : all;
     int count = argc > 1 ? argc - 1 : 3;
     product products[PRODUCTS];
     double flops = list_products(products);
     bench_title("A training step of a 784-512-512-10 network at batch 128");
-    printf("  %.1f million operations; neap: %s; OpenBLAS: %s, %s\n", flops * 1e-6,
-           config.isa, openblas_get_corename(), openblas_get_config());
-    printf("  %-30s %8s %9s %9s %7s\n", "", "ms", "GFLOP/s", "sgemm", "ratio");
+    printf("  %.1f million operations; neap for %s, OpenBLAS for %s\n", flops * 1e-6,
+           config.isa, openblas_get_corename());
+    printf("  %-30s %8s %9s %9s %8s\n", "", "ms", "GFLOP/s", "sgemm", "ratio");
     for (int threads = 1; threads <= MOST_THREADS && threads <= config.processors;
          threads++) {
         openblas_set_num_threads(threads);
@@ -219,10 +214,10 @@ int main(int argc, char **argv)
             network_free(&n);
             double seconds = bench_median(own, REPEATS),
                    median = bench_median(ratio, REPEATS);
-            printf("  %-20s %d thread%c %8.3f %9.1f %9.1f %7.2f   > 0.85 %s\n",
-                   optimizers[k], threads, threads > 1 ? 's' : ' ', 1e3 * seconds,
+            printf("  %-20s %d thread%c %8.3f %9.1f %9.1f %8.2f  %s\n", optimizers[k],
+                   threads, threads > 1 ? 's' : ' ', 1e3 * seconds,
                    1e-9 * flops / seconds, 1e-9 * flops / bench_median(blas, REPEATS),
-                   median, median >= 0.85 ? "met" : "missed");
+                   median, bench_aim(median, -0.85).text);
             fflush(stdout);
         }
     }

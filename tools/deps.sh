@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Finds what neap is built and tested with, and installs what is missing: by apt-get where there
-# is one, else it names the packages. Nearly instant when there is nothing to do.
+# is one, else it names the packages. Nearly instant when there is nothing to do. `deps.sh bench`
+# looks for what `make bench` needs too.
 set -u
 LUA=${LUA:-lua5.4}
 packages=()
@@ -35,6 +36,10 @@ need libopenblas0 "matrix products" openblas
 need lua-busted "specs" busted
 need luarocks "the rock" command -v luarocks
 need pkg-config "the test of the installed library" command -v pkg-config
+if [ "${1:-}" = bench ]; then
+    need libopenblas-dev "measuring it beside neap" \
+        sh -c "echo '#include <cblas.h>' | ${CC:-cc} -E -x c -"
+fi
 [ ${#packages[@]} -eq 0 ] && exit 0
 
 printf 'missing: %s\n' "${missing[@]}"

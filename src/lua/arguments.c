@@ -8,18 +8,30 @@
 #include <math.h>
 #include <string.h>
 
+/* Whether lua_next from the key at the top gives a string; pops the key. */
+static bool string_follows(lua_State *L, int table)
+{
+    if (!lua_next(L, table))
+        return false;
+    bool string = lua_type(L, -2) == LUA_TSTRING;
+    lua_pop(L, 2);
+    return string;
+}
+
+/* A table of attributes begins with a string key. A long sequence is not walked for one:
+ * what follows its last element is enough, and what hides among the others is for the
+ * reader of values to refuse. */
 bool neap__lua_named(lua_State *L, int index)
 {
+    lua_Integer length = (lua_Integer)lua_rawlen(L, index);
     index = lua_absindex(L, index);
     lua_pushnil(L);
-    while (lua_next(L, index)) {
-        lua_pop(L, 1);
-        if (lua_type(L, -1) == LUA_TSTRING) {
-            lua_pop(L, 1);
-            return true;
-        }
-    }
-    return false;
+    if (string_follows(L, index))
+        return true;
+    if (!length)
+        return false;
+    lua_pushinteger(L, length);
+    return string_follows(L, index);
 }
 
 static int slot_of(const neap__lua_signature *signature, const char *name)

@@ -11,8 +11,6 @@
  * Lua code has run in it. */
 #include "lua/binding.h"
 
-#include <string.h>
-
 #define FEW 16
 /* Larger copies of values are not kept from call to call. */
 #define KEPT_BYTES ((size_t)1 << 20)
@@ -235,6 +233,12 @@ int neap__lua_callable(lua_State *L)
     neap__lua_takepack(L, 1);
     neap__lua_pack *p =
         neap__lua_fetches(L, 2, 6, session->graph, "session.callable", true);
+    if (lua_type(L, 7) == LUA_TTABLE) {
+        /* Calls walk the copy, whose keys may come in another order. */
+        p->fetch_count = 0;
+        p = neap__lua_fetches(L, 7, 6, session->graph, "session.callable", true);
+        lua_pop(L, 2);
+    }
     callable *c = push_callable(L, nodes, count);
     c->single = lua_type(L, 7) == LUA_TUSERDATA;
     if (c->single) {

@@ -6,7 +6,6 @@
  * the core is called. */
 #include "lua/binding.h"
 
-#include <math.h>
 #include <string.h>
 
 /* What a session takes outside Lua: an estimate. */

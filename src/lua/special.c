@@ -2,8 +2,6 @@
  * schema's. */
 #include "lua/binding.h"
 
-#include <string.h>
-
 static const char *optional_name(lua_State *L, int index, const char *function)
 {
     return lua_isnil(L, index) ? NULL : neap__lua_string(L, index, function, "name");

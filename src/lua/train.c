@@ -1,8 +1,6 @@
 /* train.c - what lua/neap/train.lua is built on: the optimizers of the core. */
 #include "lua/binding.h"
 
-#include <string.h>
-
 #define MAX_PARAMETERS 16
 
 /* The hyper-parameters in the table at `index`: numbers, booleans, and nodes of the

@@ -13,15 +13,15 @@ bool neap__session_ready(const neap_session *s, const char *function, bool reset
 {
     if (reset && s)
         neap__clear(err);
-    if (neap__failed(err))
-        return false;
     if (!s) {
         neap__null(err, function, "session");
         return false;
     }
-    if (s->magic != MAGIC)
-        neap__fail(err, NEAP_ESTATE, "%s: not an open session of this copy of neap", function);
-    return s->magic == MAGIC;
+    if (s->magic == MAGIC)
+        return true;
+    neap__clear(err);
+    neap__fail(err, NEAP_ESTATE, "%s: not an open session of this copy of neap", function);
+    return false;
 }
 
 /* ---- Making and freeing ------------------------------------------------------------------- */
