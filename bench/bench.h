@@ -88,16 +88,27 @@ static inline neap_tensor *bench_tensor(neap_dtype dtype, int rank, const int64_
     return t;
 }
 
-/* OpenBLAS chooses its kernels by a list of processors and falls back to slow ones on one
- * that is newer. Where this processor has AVX-512, the program starts itself again with
- * OPENBLAS_CORETYPE set to what is best for it, unless the caller has set it. */
-static inline void bench_fair_openblas(char **argv)
+/* Starts the program again with an environment in which OpenBLAS does its best and
+ * disturbs least, where the caller has not set it. It chooses its kernels by a list of
+ * processors, and slow ones on a processor that is newer: hence those for AVX-512,
+ * where there is AVX-512. Its threads spin for 2^28 cycles after a call, on the
+ * processors that whoever comes next wants: hence 2^22, which is longer than the pause
+ * between two of its calls. */
+static inline void bench_prepare_openblas(char **argv)
 {
     neap_config config;
     neap_get_config(&config);
-    if (!getenv("OPENBLAS_CORETYPE") && !strcmp(config.isa, "avx512") &&
-        !setenv("OPENBLAS_CORETYPE", "SkylakeX", 1))
-        execv("/proc/self/exe", argv);
+    if (getenv("OPENBLAS_THREAD_TIMEOUT") || setenv("OPENBLAS_THREAD_TIMEOUT", "22", 1))
+        return;
+    if (!strcmp(config.isa, "avx512"))
+        setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+    execv("/proc/self/exe", argv);
+}
+
+/* Until the threads of either library sleep. */
+static inline void bench_settle(void)
+{
+    nanosleep(&(struct timespec){0, 10000000}, NULL);
 }
 
 /* The program that the measurements of small runs share: z = A x + b. */

@@ -74,10 +74,6 @@ static void blas(product *p)
         cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, p->a, lda, p->b, ldb, 0, p->c, n);
 }
 
-/* OpenBLAS's threads go on spinning for some 30 ms after a call, at the cost of
- * whoever comes next. */
-static void settle(void) { nanosleep(&(struct timespec){0, 60000000}, NULL); }
-
 static double measure(product *p, int column, int64_t times)
 {
     int threads = column % 2 + 1;
@@ -91,7 +87,7 @@ static double measure(product *p, int column, int64_t times)
             blas(p);
     double seconds = (neap__now() - start) / (double)times;
     if (column == COLUMNS - 1)
-        settle();
+        bench_settle();
     return seconds;
 }
 
@@ -157,7 +153,7 @@ static bool row(neap_dtype dtype, neap__isa isa, size_t i)
 
 int main(int argc, char **argv)
 {
-    bench_fair_openblas(argv);
+    bench_prepare_openblas(argv);
     setvbuf(stdout, NULL, _IOLBF, 0);
     neap_dtype dtype = NEAP_FLOAT32;
     neap__isa isa = neap__best_isa();

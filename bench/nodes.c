@@ -40,8 +40,8 @@ static const way ways[] = {
     {"a placeholder each", CHAIN + 1, 0, NULL, 30},
     {"a variable each", CHAIN + 1, 1, NULL, 30},
     {"ten placeholders in turn", 10, 0, NULL, 30},
-    {"a placeholder each, an instruction each", CHAIN + 1, 0, NO_FUSION, 0},
-    {"ten placeholders in turn, an instruction each", 10, 0, NO_FUSION, 30},
+    {"a placeholder each, not fused", CHAIN + 1, 0, NO_FUSION, 0},
+    {"ten placeholders in turn, not fused", 10, 0, NO_FUSION, 0},
 };
 enum { WAYS = sizeof ways / sizeof ways[0] };
 

@@ -165,9 +165,7 @@ static void multiply_all(const product *products)
 
 /* ---- Both -------------------------------------------------------------------------- */
 
-/* With one thread its own time counts; with more, the time that passes. Both
- * libraries' workers spin for a while after their work, at the cost of whoever comes
- * next: hence a pause after each turn. */
+/* With one thread its own time counts; with more, the time that passes. */
 static double timed(const network *n, const product *products, int threads)
 {
     enum { TIMES = 5 };
@@ -182,13 +180,13 @@ static double timed(const network *n, const product *products, int threads)
     }
     seconds = (threads == 1 ? bench_busy() : bench_wall()) - begin;
     if (threads > 1)
-        nanosleep(&(struct timespec){0, 60000000}, NULL);
+        bench_settle();
     return seconds / TIMES;
 }
 
 int main(int argc, char **argv)
 {
-    bench_fair_openblas(argv);
+    bench_prepare_openblas(argv);
     neap_config config;
     neap_get_config(&config);
     static const char *const all[] = {"gradient_descent", "momentum", "adam"};

@@ -275,6 +275,44 @@ describe("neap.gradients", function()
     end
   end)
 
+  it("cuts a joined value with so many nodes and edges for each part", function()
+    local function cost(count)
+      local graph = neap.graph():as_default()
+      local parts = {}
+      for i = 1, count do
+        parts[i] = neap.placeholder("float32", { i, -1 })
+      end
+      neap.gradients(neap.reduce_sum(neap.square(neap.concat(parts, 0))), parts)
+      local edges = 0
+      for _, node in ipairs(graph.operations) do
+        edges = edges + #node.inputs
+      end
+      return #graph.operations, edges
+    end
+    local nodes, edges = cost(50)
+    local more_nodes, more_edges = cost(51)
+    local many_nodes, many_edges = cost(100)
+    assert.equal(50 * (more_nodes - nodes), many_nodes - nodes)
+    assert.equal(50 * (more_edges - edges), many_edges - edges)
+  end)
+
+  it("cuts a joined value where not even the rank is known", function()
+    neap.graph():as_default()
+    local x, y = neap.placeholder("float32"), neap.placeholder("float32")
+    local joined = neap.concat({ x, x, y }, -1)
+    local dx, dy = table.unpack(neap.gradients(neap.square(joined) * { 1, 2, 3, 4, 5 }, { x, y }))
+    local again = neap.gradients(neap.reduce_sum(dy * y), y)
+    local session <close> = neap.session()
+    local feeds = { [x] = { { 1, 2 }, { 3, 4 } }, [y] = { { 5 }, { 6 } } }
+    local of_x, of_y, of_again = table.unpack(session:run({ dx, dy, again }, feeds))
+    assert.same({ { 8, 24 }, { 24, 48 } }, of_x:totable())
+    assert.same({ { 50 }, { 60 } }, of_y:totable())
+    assert.same({ { 100 }, { 120 } }, of_again:totable())
+    feeds = { [x] = { 1 }, [y] = { 5, 6, 7 } }
+    assert.same({ 6 }, session:run(dx, feeds):totable())
+    assert.same({ 30, 48, 70 }, session:run(dy, feeds):totable())
+  end)
+
   it("refuses nodes of another graph, and grad_ys that do not fit", function()
     local x = neap.placeholder("float32", { 2 })
     local y = x * x

@@ -530,7 +530,8 @@ NEAP_API void neap_session_free(neap_session *s);
 NEAP_API neap_graph *neap_session_graph(const neap_session *s); /* borrowed */
 
 /* Computes `fetches`. out[i] is NULL on entry and receives a new reference (NULL for an operation
- * without a value), or is the host's tensor of the right dtype and shape, written in place.
+ * without a value), or is the host's tensor of the right dtype and shape, written in place;
+ * nobody else may hold that one.
  * Feeds that the run does not need are ignored. On an error every out[i] is as on entry, every
  * variable and the random state hold what they held before, and the session goes on. */
 NEAP_API int neap_session_run(neap_session *s, const neap_feed *feeds, size_t feed_count,
@@ -550,7 +551,8 @@ NEAP_API int neap_session_get(neap_session *s, neap_node *variable, neap_tensor 
  * the first write. */
 NEAP_API int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value,
                               neap_error *err);
-/* Every variable of the graph back to its initial value: all or none. */
+/* Every variable of the graph back to its initial value: all or none. Not while a thread adds
+ * to the graph. */
 NEAP_API int neap_session_initialize(neap_session *s, neap_error *err);
 NEAP_API neap_memory neap_session_memory(const neap_session *s);
 /* The plan of a run as text, as a database explains a query: as snprintf, returns the whole

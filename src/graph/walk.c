@@ -1,6 +1,8 @@
 /* walk.c - which nodes some nodes need, in order of creation, in time linear in what
- * is met (and in one bit for each node before them). */
+ * is met (and, where that is many, in one bit for each node before them). */
 #include "graph/graph.h"
+
+#include <string.h>
 
 bool neap__set_init(neap__set *s, neap__account *account, size_t count, neap_error *err)
 {
@@ -18,6 +20,50 @@ void neap__set_free(neap__set *s)
                    NEAP_MEMORY_SMALL);
     s->words = NULL;
 }
+
+/* ---- Few nodes -------------------------------------------------------------------- */
+
+enum { FEW = 64 };
+
+static bool meet_few(neap_node **list, size_t *count, neap_node *n)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (list[i] == n)
+            return true;
+    if (*count == FEW)
+        return false;
+    list[(*count)++] = n;
+    return true;
+}
+
+/* The walk without a set, whose size grows with the graph: a value late in a large graph may hang on
+ * few others. False if it meets more than FEW. */
+static bool walk_few(neap_node *const *roots, size_t root_count, bool controls,
+                     const neap__set *stop, neap_node *list[FEW], size_t *count)
+{
+    bool fits = true;
+    for (size_t i = 0; i < root_count && fits; i++)
+        fits = meet_few(list, count, roots[i]);
+    for (size_t next = 0; next < *count && fits; next++) {
+        const neap_node *n = list[next];
+        if (stop && neap__set_has(stop, n->index))
+            continue;
+        for (uint32_t i = 0; i < n->input_count && fits; i++)
+            fits = meet_few(list, count, n->inputs[i]);
+        for (uint32_t i = 0; controls && i < n->control_count && fits; i++)
+            fits = meet_few(list, count, n->controls[i]);
+    }
+    for (size_t i = 1; i < *count && fits; i++) { /* in order */
+        neap_node *n = list[i];
+        size_t at = i;
+        for (; at > 0 && list[at - 1]->index > n->index; at--)
+            list[at] = list[at - 1];
+        list[at] = n;
+    }
+    return fits;
+}
+
+/* ---- Many nodes ------------------------------------------------------------------- */
 
 /* The nodes met, in the order in which they were: the list is the queue of the walk
  * too. */
@@ -85,6 +131,17 @@ int neap__ancestors(neap__account *account, neap_node *const *roots, size_t root
      * growing. */
     walk w = {.list = NULL};
     uint64_t last = 0;
+    neap_node *few[FEW];
+    size_t found = 0;
+    if (walk_few(roots, root_count, controls, stop, few, &found)) {
+        *out = neap__alloc(account, found * sizeof **out, NEAP_MEMORY_SMALL, err);
+        if (!*out)
+            return neap__failed(err) ? err->code : NEAP_ENOMEM;
+        if (found)
+            memcpy(*out, few, found * sizeof **out);
+        *count = *capacity = found;
+        return NEAP_OK;
+    }
     for (size_t i = 0; i < root_count; i++)
         last = roots[i]->index > last ? roots[i]->index : last;
     bool done = neap__set_init(&w.met, account, (size_t)last + 1, err);
@@ -101,7 +158,7 @@ int neap__ancestors(neap__account *account, neap_node *const *roots, size_t root
     neap__free(account, w.list, w.capacity * sizeof *w.list, NEAP_MEMORY_SMALL);
     neap__set_free(&w.met);
     if (!sorted)
-        return NEAP_ENOMEM;
+        return neap__failed(err) ? err->code : NEAP_ENOMEM;
     *out = sorted;
     *count = *capacity = w.count;
     return NEAP_OK;

@@ -24,37 +24,37 @@ static int join(neap_error *err, neap__shape *all, const neap__shape *part, int 
     return NEAP_OK;
 }
 
-/* The shape of `count` values joined. */
-static int joined_shape(const neap_node *n, const neap__fact *in, uint32_t count,
-                        neap__shape *shape, neap_error *err)
+static int joined_shape(neap__inference *i)
 {
+    const uint32_t count = i->node->data_inputs;
     const neap__shape *first = NULL;
-    for (uint32_t i = 0; i < count && !first; i++)
-        if (in[i].shape.rank >= 0)
-            first = &in[i].shape;
-    *shape = neap__unknown_shape();
+    for (uint32_t part = 0; part < count && !first; part++)
+        if (i->in[part].shape.rank >= 0)
+            first = &i->in[part].shape;
+    i->out->shape = neap__unknown_shape();
     if (!first)
         return NEAP_OK;
     neap__shape all = *first;
-    int axis, status = neap__axis_of(n, all.rank, &axis, err);
+    int axis, status = neap__axis_of(i->node, all.rank, &axis, i->err);
     int64_t sum = 0;
-    for (uint32_t i = 0; i < count && !status; i++) {
-        const int64_t size =
-            in[i].shape.rank < 0 ? -1 : in[i].shape.dims[axis < 0 ? 0 : axis];
-        if (in[i].shape.rank >= 0)
-            status = join(err, &all, &in[i].shape, axis);
+    for (uint32_t part = 0; part < count && !status; part++) {
+        const neap__shape *shape = &i->in[part].shape;
+        if (shape->rank >= 0 && (status = join(i->err, &all, shape, axis)))
+            break;
+        const int64_t size = shape->rank < 0 ? -1 : shape->dims[axis];
         if (size < 0 || sum < 0)
             sum = -1;
         else if (!neap__add_int(sum, size, &sum))
-            status =
-                neap__fail(err, NEAP_ELIMIT, "the sum along axis %d is too large", axis);
+            status = neap__fail(i->err, NEAP_ELIMIT, "the sum along axis %d is too large",
+                                axis);
     }
     if (status)
         return status;
     all.dims[axis] = sum;
-    return neap__shape_make(shape, all.rank, all.dims, true, "the result", err)
+    return neap__shape_make(&i->out->shape, all.rank, all.dims, true, "the result",
+                            i->err)
                ? NEAP_OK
-               : neap__told(err);
+               : neap__told(i->err);
 }
 
 /* Vectors of known numbers give a vector of known numbers. */
@@ -79,8 +79,7 @@ static int know_joined(neap__inference *i)
 static int infer_concat(neap__inference *i)
 {
     i->out->dtype = i->in[0].dtype;
-    int status =
-        joined_shape(i->node, i->in, i->node->data_inputs, &i->out->shape, i->err);
+    int status = joined_shape(i);
     return status ? status : know_joined(i);
 }
 
@@ -107,37 +106,25 @@ static int bind_concat(neap__binding *b)
     return NEAP_OK;
 }
 
-/* Room for the inputs of a node that takes all of this one's and one more; NULL: no
- * memory. */
-static neap_node **gather_inputs(neap__grad *g, uint32_t count)
-{
-    return neap__alloc(g->graph->account, (size_t)count * sizeof(neap_node *),
-                       NEAP_MEMORY_NODE, g->err);
-}
-
-static void free_inputs(neap__grad *g, neap_node **inputs, uint32_t count)
-{
-    neap__free(g->graph->account, inputs, (size_t)count * sizeof *inputs,
-               NEAP_MEMORY_NODE);
-}
-
+/* A part is a slice of dy, of the shape of its x, that begins where the parts before it
+ * end: the sum of their dimensions along the axis. */
 static void concat_gradient(neap__grad *g)
 {
-    const uint32_t count = g->node->data_inputs;
-    neap_node **inputs = gather_inputs(g, count + 1);
-    if (!inputs)
-        return;
-    inputs[0] = g->dy;
-    for (uint32_t i = 0; i < count; i++)
-        inputs[i + 1] = g->x[i];
-    for (uint32_t i = 0; i < count; i++) {
-        const neap_attribute attributes[] = {neap__given(g->node, "axis"),
-                                             neap_attribute_int("index", i)};
-        if (neap__wants(g, (int)i))
-            g->dx[i] = neap__derive(g, &neap__op_concat_gradient, inputs, count + 1,
-                                    attributes, 2);
+    const neap_attribute axis = neap__given(g->node, "axis");
+    neap_node *begin =
+        neap__unary(g, &neap__op_zeros_like, neap__unary(g, &neap__op_shape, g->x[0]));
+    for (uint32_t i = 0; i < g->node->data_inputs; i++) {
+        neap_node *x = g->x[i];
+        if (neap__wants(g, (int)i)) {
+            const neap_attribute part[] = {
+                neap_attribute_node("begin", begin),
+                neap_attribute_node("size", neap__unary(g, &neap__op_shape, x))};
+            g->dx[i] = neap__derive(g, &neap__op_slice, &g->dy, 1, part, 2);
+        }
+        if (i + 1 < g->node->data_inputs)
+            begin = neap__add(g, begin,
+                              neap__derive(g, &neap__op_shape_along, &x, 1, &axis, 1));
     }
-    free_inputs(g, inputs, count + 1);
 }
 
 NEAP_OP(concat) = {
@@ -150,69 +137,6 @@ NEAP_OP(concat) = {
     .infer = infer_concat,
     NEAP__BOUND(bind_concat),
     NEAP__GRADIENT(concat_gradient, 0),
-};
-
-static int infer_concat_gradient(neap__inference *i)
-{
-    const uint32_t count = i->node->data_inputs - 1;
-    const int64_t index = neap__attribute(i->node, "index")->integer;
-    neap__shape joined;
-    int status = joined_shape(i->node, i->in + 1, count, &joined, i->err);
-    if (status)
-        return status;
-    if (index < 0 || index >= count)
-        return neap__fail(i->err, NEAP_ERANGE,
-                          "index %" PRId64 " is not in [0, %" PRIu32 ")", index, count);
-    if (!neap__shape_compatible(&i->in[0].shape, &joined))
-        return neap__differ(i->err, "shapes differ", &i->in[0].shape, &joined);
-    i->out->dtype = i->in[0].dtype;
-    i->out->shape = i->in[1 + index].shape;
-    return NEAP_OK;
-}
-
-static int bind_concat_gradient(neap__binding *b)
-{
-    const int64_t index = neap__attribute(b->node, "index")->integer;
-    int64_t strides[NEAP_MAX_RANK], offset = 0;
-    int axis, status = neap__axis_of(b->node, b->out->shape.rank, &axis, b->err);
-    if (status)
-        return status;
-    neap__strides(&b->in[0].shape, strides);
-    for (int64_t i = 0; i < index; i++)
-        offset += b->in[1 + i].shape.dims[axis] * strides[axis];
-    return neap__bind_copy(b, strides, offset);
-}
-
-/* The part, among zeros. */
-static void concat_gradient_gradient(neap__grad *g)
-{
-    const uint32_t count = g->node->data_inputs - 1;
-    const neap_attribute axis = neap__given(g->node, "axis");
-    if (!neap__wants(g, 0))
-        return;
-    neap_node **inputs = gather_inputs(g, count);
-    if (!inputs)
-        return;
-    for (uint32_t i = 0; i < count; i++)
-        inputs[i] = i == neap__attribute(g->node, "index")->integer
-                        ? g->dy
-                        : neap__unary(g, &neap__op_zeros_like, g->x[1 + i]);
-    g->dx[0] = neap__derive(g, &neap__op_concat, inputs, count, &axis, 1);
-    free_inputs(g, inputs, count);
-}
-
-NEAP_OP(concat_gradient) = {
-    NEAP__NAMED("concat_gradient"),
-    .info.doc = "The part of dy that is the gradient of x[index], where all x were "
-                "joined along an axis. The elements of x are not read.",
-    .info.inputs = "dy x...",
-    NEAP__ROWS(NEAP__ROW("axis", INT, NEAP_ATTRIBUTE_REQUIRED),
-               NEAP__ROW("index", INT, NEAP_ATTRIBUTE_REQUIRED)),
-    .dtypes = NEAP__ANY,
-    .shape_only = ~1U,
-    .infer = infer_concat_gradient,
-    NEAP__BOUND(bind_concat_gradient),
-    NEAP__GRADIENT(concat_gradient_gradient, NEAP_OP_INTERNAL),
 };
 
 /* ---- slice ------------------------------------------------------------------------- */

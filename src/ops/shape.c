@@ -281,8 +281,8 @@ static int infer_shape(neap__inference *i)
     return neap__know(i, &k);
 }
 
-/* It has no kernel: when sizes are fixed its value is known, and the plan makes it a
- * constant. */
+/* These two have no kernel: when sizes are fixed their value is known, and the plan makes
+ * it a constant. */
 NEAP_OP(shape) = {
     NEAP__NAMED("shape"),
     .info.doc =
@@ -293,6 +293,38 @@ NEAP_OP(shape) = {
     .infer = infer_shape,
     .lowering = NEAP__LOWER_KERNEL,
     NEAP__ZERO_GRADIENT(0),
+};
+
+static int infer_shape_along(neap__inference *i)
+{
+    const neap__shape *x = &i->in[0].shape;
+    i->out->dtype = NEAP_INT64;
+    i->out->shape.rank = 1;
+    i->out->shape.dims[0] = x->rank;
+    if (x->rank < 0)
+        return NEAP_OK;
+    int axis, status = neap__axis_of(i->node, x->rank, &axis, i->err);
+    if (status)
+        return status;
+    neap__known k = {x->rank, (UINT32_C(1) << x->rank) - 1, {0}};
+    if (x->dims[axis] >= 0)
+        k.values[axis] = x->dims[axis];
+    else
+        k.mask ^= UINT32_C(1) << axis;
+    return neap__know(i, &k);
+}
+
+NEAP_OP(shape_along) = {
+    NEAP__NAMED("shape_along"),
+    .info.doc = "The shape of x with 0 for every dimension but one: how far x reaches "
+                "along that axis. The elements of x are not read.",
+    .info.inputs = "x",
+    NEAP__ROWS(NEAP__ROW("axis", INT, NEAP_ATTRIBUTE_REQUIRED)),
+    .dtypes = NEAP__ANY,
+    .shape_only = 1,
+    .infer = infer_shape_along,
+    .lowering = NEAP__LOWER_KERNEL,
+    NEAP__ZERO_GRADIENT(NEAP_OP_INTERNAL),
 };
 
 /* ---- Broadcasting ------------------------------------------------------------------ */

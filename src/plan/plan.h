@@ -61,7 +61,7 @@ typedef enum neap__role {
     NEAP__ROLE_CONSTANT, /* `slot`: which of the structure's constants */
     NEAP__ROLE_KNOWN,    /* an integer value that inference gives */
     NEAP__ROLE_NOTHING,  /* no value */
-    NEAP__ROLE_ALIAS,    /* the bytes of operand 0 */
+    NEAP__ROLE_ALIAS,    /* the bytes of operand 0; `slot`: the item whose memory that is, once units are formed */
     NEAP__ROLE_PART,     /* result number `part` of operand 0 */
     NEAP__ROLE_ELEMENT,
     NEAP__ROLE_GEMM,
@@ -273,7 +273,7 @@ static inline uint32_t neap__operand(const neap__structure *s, uint32_t item, ui
 {
     return s->items[s->items[item].operands[i]].same;
 }
-/* The item whose memory holds this item's value. */
+/* The item whose memory holds this item's value, once units are formed. */
 uint32_t neap__storage(const neap__structure *s, uint32_t item);
 /* How many of an item's operands are read as data by a fused step: the first ones. */
 uint32_t neap__element_inputs(const neap_node *n);

@@ -51,15 +51,16 @@ static int prune(maker *m)
     uint64_t top = 0;
     for (size_t i = 0; i < r->fetch_count; i++)
         top = r->fetches[i]->index > top ? r->fetches[i]->index : top;
-    neap__set fed;
-    if (!neap__set_init(&fed, account, top + 1, m->err))
+    neap__set fed = {.words = NULL};
+    if (r->feed_count && !neap__set_init(&fed, account, top + 1, m->err))
         return failed(m);
     for (size_t i = 0; i < r->feed_count; i++) {
         if (r->feeds[i]->index <= top)
             neap__set_add(&fed, r->feeds[i]->index);
     }
-    int status = neap__ancestors(account, r->fetches, r->fetch_count, true, &fed, &m->nodes,
-                                 &m->node_count, &m->node_capacity, m->err);
+    int status = neap__ancestors(account, r->fetches, r->fetch_count, true,
+                                 r->feed_count ? &fed : NULL, &m->nodes, &m->node_count,
+                                 &m->node_capacity, m->err);
     neap__set_free(&fed);
     if (status)
         return status;
@@ -282,16 +283,18 @@ static void redirect(neap__item *item, uint32_t from, uint32_t to, bool updated)
 }
 
 /* Gives readers of variable item v that are behind an assignment its result. `version` is scratch, an
- * entry an item: the last assignment to v at or above it. */
-static void resolve_variable(neap__structure *s, uint32_t v, uint32_t *version)
+ * entry an item: the last assignment to v at or above it. Before item `from` there is no assignment, behind item
+ * `to` no reader. */
+static void resolve_variable(neap__structure *s, uint32_t v, uint32_t from, uint32_t to,
+                             uint32_t *version)
 {
     uint32_t last = NEAP__NONE;
-    for (uint32_t i = 0; i < s->item_count; i++) {
+    for (uint32_t i = from; i <= to; i++) {
         neap__item *item = &s->items[i];
         uint32_t seen = NEAP__NONE; /* as a number above all: NONE + 1 wraps to 0 */
         for (uint32_t k = 0; k < item->count + item->control_count; k++) {
             uint32_t above = k < item->count ? item->inputs[k] : item->controls[k - item->count];
-            if (version[above] + 1 > seen + 1)
+            if (above >= from && version[above] + 1 > seen + 1)
                 seen = version[above];
         }
         uint32_t own = written_version(s, i, v);
@@ -305,6 +308,7 @@ static void resolve_variable(neap__structure *s, uint32_t v, uint32_t *version)
 
 /* What decides whether a variable's readers must be looked at one by one. */
 typedef struct version_facts {
+    uint32_t first, last; /* of a variable: the first item that assigns to it, the last that reads it */
     uint16_t writers;  /* of a variable: assignments to it (saturating) */
     bool behind;       /* some assignment is above this item */
     bool read_behind;  /* of a variable: something behind an assignment, not one to it, reads it */
@@ -323,6 +327,9 @@ static void survey_versions(const neap__structure *s, version_facts *facts)
             if (s->items[v].role != NEAP__ROLE_VARIABLE)
                 continue;
             bool own = writes(item) && written_version(s, i, v) != NEAP__NONE;
+            facts[v].last = i;
+            if (own && !facts[v].writers)
+                facts[v].first = i;
             if (own && facts[v].writers < UINT16_MAX)
                 facts[v].writers++;
             facts[v].read_behind |= !own && facts[i].behind;
@@ -351,7 +358,7 @@ static int resolve_versions(maker *m)
         for (uint32_t v = 0; v < s->item_count; v++) {
             bool more = fed || facts[v].read_behind; /* than its one writer may matter */
             if (facts[v].writers > 1 || (facts[v].writers && more) || (fed && facts[v].read_behind))
-                resolve_variable(s, v, version);
+                resolve_variable(s, v, fed ? 0 : facts[v].first, facts[v].last, version);
         }
     }
     neap__free(account, facts, bytes, NEAP_MEMORY_SMALL);

@@ -55,6 +55,8 @@ static void mark_live(neap__structure *s)
                       (item->role == NEAP__ROLE_KERNEL && (item->node->op->effects & always));
         if (item->fetched)
             s->items[item->same].fetched = true;
+        if (item->role == NEAP__ROLE_ALIAS)
+            item->slot = neap__storage(s, neap__operand(s, i, 0));
     }
     for (uint32_t i = s->item_count; i-- > 0;) {
         neap__item *item = &s->items[i];
@@ -77,9 +79,7 @@ static void mark_live(neap__structure *s)
 uint32_t neap__storage(const neap__structure *s, uint32_t i)
 {
     i = s->items[i].same;
-    while (s->items[i].role == NEAP__ROLE_ALIAS)
-        i = neap__operand(s, i, 0);
-    return i;
+    return s->items[i].role == NEAP__ROLE_ALIAS ? s->items[i].slot : i;
 }
 
 uint32_t neap__element_inputs(const neap_node *n)

@@ -177,7 +177,7 @@ static int add_segment_feeds(neap__running *r, neap_node *const *nodes, neap_ten
     if (!neap__grow(account, (void **)&r->segments, &r->segment_capacity, total,
                     sizeof *r->segments, NEAP_MEMORY_SMALL, err))
         return err->code;
-    if (r->feeds != r->segments)
+    if (r->feeds != r->segments && r->feed_count)
         memcpy(r->segments, r->feeds, r->feed_count * sizeof *r->feeds);
     for (size_t i = 0; i < count; i++)
         r->segments[r->feed_count + i] = (neap_feed){nodes[i], values[i]};
