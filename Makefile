@@ -94,7 +94,15 @@ $(MODULE): $(CORE_OBJECTS) $(LUA_OBJECTS) tools/module.map
 $(HOSTS) $(BENCHES) $(BUILD)/tools/generate: $(BUILD)/%: %.c $(BUILD)/libneap.a
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	@$(COMPILE) $(LDFLAGS) -o $@ $< $(BUILD)/libneap.a $(LIBS)
+	@$(COMPILE) $(LDFLAGS) -o $@ $< $(BINDING) $(BUILD)/libneap.a $(LIBS)
+
+# A host named lua_* opens Lua and has the binding too.
+LUA_HOSTS = $(filter $(BUILD)/spec/c/lua_%,$(HOSTS))
+$(LUA_HOSTS): $(BUILD)/libneap_lua.a
+$(LUA_HOSTS): private BINDING = $(BUILD)/libneap_lua.a
+$(LUA_HOSTS): private TUNE = -isystem $(LUA_INCDIR)
+$(LUA_HOSTS): private LIBS += $(or $(LUA_LIBS),$(shell pkg-config --libs lua5.4 2>/dev/null || \
+                          pkg-config --libs lua))
 
 # These two compare with OpenBLAS; neap itself opens it at the first need.
 $(BUILD)/bench/gemm $(BUILD)/bench/train: LIBS += -lopenblas

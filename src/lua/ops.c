@@ -129,13 +129,15 @@ static void make_constant(call *c, int index, size_t i)
 {
     neap_error err = NEAP_ERROR_INIT;
     int type = lua_type(c->L, index);
-    if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && type != LUA_TTABLE &&
-        !neap__lua_test(c->L, c->s, index, BOX_TENSOR)) {
+    bool tensor = neap__lua_test(c->L, c->s, index, BOX_TENSOR);
+    if (type != LUA_TNUMBER && type != LUA_TBOOLEAN && type != LUA_TTABLE && !tensor) {
         neap__lua_tell(&err, NEAP_ETYPE, "a node or value expected, got %s",
                        neap__lua_type(c->L, index));
         bad_input(c, index, i, err.message);
     }
-    neap_dtype dtype = neap_op_literal_dtype(function_name(c), c->inputs, c->count, i);
+    neap_dtype dtype = NEAP_DTYPE_NONE; /* a tensor keeps its own */
+    if (!tensor)
+        dtype = neap_op_literal_dtype(function_name(c), c->inputs, c->count, i);
     neap_tensor *t = neap__lua_read(c->L, index, dtype, NULL, &err);
     if (!t)
         bad_input(c, index, i, err.message);

@@ -1,9 +1,10 @@
-/* emit.c - a unit becomes an instruction: operands with their places, a kernel with its arguments. */
+/* emit.c - a unit becomes an instruction: operands with their places, a kernel with its
+ * arguments. */
 #include "plan/plan.h"
 
 #include <string.h>
 
-/* ---- Space -------------------------------------------------------------------------------- */
+/* ---- Space ----------------------------------------------------------------------- */
 
 static int bytes_of(const neap__emitter *e, uint32_t item, size_t *bytes)
 {
@@ -26,7 +27,8 @@ static bool in_block(const neap__emitter *e, uint32_t storage)
 
 static bool dies(const neap__emitter *e, uint32_t storage, uint32_t unit)
 {
-    return (e->s->passes & NEAP__PASS_PLACE) && in_block(e, storage) && e->last[storage] == unit;
+    return (e->s->passes & NEAP__PASS_PLACE) && in_block(e, storage) &&
+           e->last[storage] == unit;
 }
 
 static int take(neap__emitter *e, size_t bytes, size_t *offset)
@@ -48,7 +50,8 @@ static int give(neap__emitter *e, size_t offset, size_t bytes)
     return neap__space_give(&e->space, offset, bytes, e->err) ? NEAP_OK : e->err->code;
 }
 
-/* Space for an item that the unit computes, unless it lies elsewhere or on a dying operand. */
+/* Space for an item that the unit computes, unless it lies elsewhere or on a dying
+ * operand. */
 static int place_item(neap__emitter *e, uint32_t item, uint32_t in_place)
 {
     if (e->place[item].base != NEAP__BASE_BLOCK)
@@ -70,13 +73,13 @@ static int free_item(neap__emitter *e, uint32_t storage)
     return status ? status : give(e, e->place[storage].offset, bytes);
 }
 
-/* ---- Operands ----------------------------------------------------------------------------- */
+/* ---- Operands -------------------------------------------------------------------- */
 
 static int add_place(neap__emitter *e, neap__place place)
 {
     neap__plan *p = e->plan;
-    if (!neap__grow(p->account, (void **)&p->places, &p->place_capacity, p->place_count + 1,
-                    sizeof *p->places, NEAP_MEMORY_SMALL, e->err))
+    if (!neap__grow(p->account, (void **)&p->places, &p->place_capacity,
+                    p->place_count + 1, sizeof *p->places, NEAP_MEMORY_SMALL, e->err))
         return e->err->code;
     p->places[p->place_count++] = place;
     return NEAP_OK;
@@ -89,7 +92,8 @@ static int add_operand(neap__emitter *e, uint32_t item)
 
 /* The instruction is whole: its operands are the places added since `first`. */
 static void add_instruction(neap__emitter *e, uint32_t unit, neap__kernel *kernel,
-                            const void *args, size_t first, uint32_t in_count, size_t scratch)
+                            const void *args, size_t first, uint32_t in_count,
+                            size_t scratch)
 {
     neap__plan *p = e->plan;
     uint32_t operands = (uint32_t)(p->place_count - first);
@@ -105,7 +109,7 @@ static void add_instruction(neap__emitter *e, uint32_t unit, neap__kernel *kerne
         p->max_operands = operands;
 }
 
-/* ---- Fused runs and products -------------------------------------------------------------- */
+/* ---- Fused runs and products ----------------------------------------------------- */
 
 static neap_dtype element_dtype(const neap__emitter *e, uint32_t item)
 {
@@ -132,7 +136,8 @@ static int make_step(neap__emitter *e, const neap__unit *unit, const uint8_t *re
     neap_dtype from = element_dtype(e, item), to = e->plan->facts[item].dtype;
     step->function = neap__find_element(e->target->isa, n->op->element, from, to);
     if (!step->function) {
-        neap__fail(e->err, NEAP_EUNSUP, "there is no kernel for %s", neap_dtype_name(from));
+        neap__fail(e->err, NEAP_EUNSUP, "there is no kernel for %s",
+                   neap_dtype_name(from));
         neap__blame(e->err, n);
         return NEAP_EUNSUP;
     }
@@ -147,7 +152,8 @@ static int make_step(neap__emitter *e, const neap__unit *unit, const uint8_t *re
         uint32_t load = 0;
         while (member == NEAP__NONE && unit->loads[load] != operand)
             load++;
-        step->in[k] = (uint8_t)(member == NEAP__NONE ? load : unit->load_count + registers[member]);
+        step->in[k] =
+            (uint8_t)(member == NEAP__NONE ? load : unit->load_count + registers[member]);
     }
     return NEAP_OK;
 }
@@ -157,13 +163,15 @@ static int make_program(neap__emitter *e, const neap__unit *unit, neap__program 
     neap__plan *p = e->plan;
     uint8_t registers[NEAP__PROGRAM_STEPS];
     neap__program *g = neap__arena_alloc(&p->arena, sizeof *g, e->err);
-    neap__step *steps = neap__arena_array(&p->arena, unit->member_count, sizeof *steps, e->err);
+    neap__step *steps =
+        neap__arena_array(&p->arena, unit->member_count, sizeof *steps, e->err);
     if (!g || !steps)
         return e->err->code;
     g->loads = (int)unit->load_count;
     g->steps = (int)unit->member_count;
     g->stores = 1;
-    g->registers = neap__assign_registers(e->s, unit->members, unit->member_count, registers);
+    g->registers =
+        neap__assign_registers(e->s, unit->members, unit->member_count, registers);
     g->step = steps;
     g->accumulator = -1;
     neap__shape shapes[NEAP__PROGRAM_LOADS];
@@ -184,8 +192,10 @@ static int make_program(neap__emitter *e, const neap__unit *unit, neap__program 
     return NEAP_OK;
 }
 
-/* A load on which the store may lie: whole, dying, of one element size, and the only view of its storage. */
-static uint32_t program_in_place(const neap__emitter *e, const neap__unit *unit, uint32_t u)
+/* A load on which the store may lie: whole, dying, of one element size, and the only view
+ * of its storage. */
+static uint32_t program_in_place(const neap__emitter *e, const neap__unit *unit,
+                                 uint32_t u)
 {
     const neap__fact *facts = e->plan->facts, *to = &facts[unit->root];
     for (uint32_t k = 0; k < unit->load_count; k++) {
@@ -266,7 +276,8 @@ static int emit_product(neap__emitter *e, uint32_t u)
     status = status ? status : add_operand(e, unit->root);
     if (status)
         return status;
-    p->flops += 2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->batch;
+    p->flops +=
+        2.0 * (double)gemm->m * (double)gemm->n * (double)gemm->k * (double)gemm->batch;
     bytes = neap__gemm_choose(gemm, e->target->workers);
     if (!neap__round_size(bytes, NEAP__ALIGNMENT, &bytes))
         return neap__fail(e->err, NEAP_ELIMIT, "a product needs too much memory");
@@ -278,7 +289,7 @@ static int emit_product(neap__emitter *e, uint32_t u)
     return status;
 }
 
-/* ---- Kernels ------------------------------------------------------------------------------ */
+/* ---- Kernels --------------------------------------------------------------------- */
 
 /* How many results the kernel of an item has: parts follow it. */
 static uint32_t result_count(const neap_node *n)
@@ -288,8 +299,8 @@ static uint32_t result_count(const neap_node *n)
     return n->result_count > 1 ? n->result_count : 1;
 }
 
-/* The item that is result `part` of kernel item `root`; NONE where nothing reads it (then only a kernel of the
- * host leaves it out). */
+/* The item that is result `part` of kernel item `root`; NONE where nothing reads it (then
+ * only a kernel of the host leaves it out). */
 static uint32_t part_item(const neap__emitter *e, uint32_t root, uint32_t part)
 {
     const neap__structure *s = e->s;
@@ -304,8 +315,8 @@ static uint32_t part_item(const neap__emitter *e, uint32_t root, uint32_t part)
     return NEAP__NONE;
 }
 
-static uint32_t kernel_in_place(const neap__emitter *e, const neap__item *item, uint32_t u,
-                                unsigned allowed)
+static uint32_t kernel_in_place(const neap__emitter *e, const neap__item *item,
+                                uint32_t u, unsigned allowed)
 {
     const neap__fact *facts = e->plan->facts;
     size_t to, from;
@@ -408,7 +419,7 @@ static int emit_kernel(neap__emitter *e, uint32_t u)
     return give(e, offset, bytes);
 }
 
-/* ---- A unit ------------------------------------------------------------------------------- */
+/* ---- A unit ---------------------------------------------------------------------- */
 
 static int free_if_last(neap__emitter *e, uint32_t item, uint32_t u)
 {
@@ -427,11 +438,14 @@ static int free_dead(neap__emitter *e, uint32_t u)
     const neap__item *root = &s->items[unit->root];
     int status = NEAP_OK;
     for (uint32_t k = 0; k < unit->load_count && !status; k++)
-        status = unit->loads[k] == unit->gemm ? NEAP_OK : free_if_last(e, unit->loads[k], u);
+        status =
+            unit->loads[k] == unit->gemm ? NEAP_OK : free_if_last(e, unit->loads[k], u);
     const neap__item *reader = unit->gemm != NEAP__NONE ? &s->items[unit->gemm] : root;
-    for (uint32_t k = 0; reader->role != NEAP__ROLE_ELEMENT && k < reader->count && !status; k++)
-        status = neap__shape_only(reader->node, k) ? NEAP_OK
-                                                   : free_if_last(e, reader->operands[k], u);
+    for (uint32_t k = 0;
+         reader->role != NEAP__ROLE_ELEMENT && k < reader->count && !status; k++)
+        status = neap__shape_only(reader->node, k)
+                     ? NEAP_OK
+                     : free_if_last(e, reader->operands[k], u);
     if (root->role != NEAP__ROLE_KERNEL)
         return status;
     for (uint32_t part = 0; part < result_count(root->node) && !status; part++) {

@@ -1,10 +1,10 @@
-/* execute.c - running a plan: a loop over its instructions. Nothing is allocated here but what operations of
- * the host ask for. */
+/* execute.c - running a plan: a loop over its instructions. Nothing is allocated here but
+ * what operations of the host ask for. */
 #include "plan/plan.h"
 
 #include <string.h>
 
-/* ---- Errors ------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------- */
 
 static void tell_where(neap_error *err, const neap_node *n)
 {
@@ -19,20 +19,19 @@ void neap__blame(neap_error *err, const neap_node *n)
     tell_where(err, n);
 }
 
-/* ---- Blocks ------------------------------------------------------------------------------- */
+/* ---- Blocks ---------------------------------------------------------------------- */
 
 static size_t head_bytes(const neap__plan *p)
 {
     const neap__structure *s = p->structure;
     size_t pointers = (size_t)p->base_count + p->max_operands + s->feed_count +
-                      s->variable_count + p->result_count + s->write_count + s->fetch_count;
-    return (pointers * sizeof(void *) + NEAP__ALIGNMENT - 1) & ~(size_t)(NEAP__ALIGNMENT - 1);
+                      s->variable_count + p->result_count + s->write_count +
+                      s->fetch_count;
+    return (pointers * sizeof(void *) + NEAP__ALIGNMENT - 1) &
+           ~(size_t)(NEAP__ALIGNMENT - 1);
 }
 
-size_t neap__plan_block(const neap__plan *p)
-{
-    return head_bytes(p) + p->block;
-}
+size_t neap__plan_block(const neap__plan *p) { return head_bytes(p) + p->block; }
 
 void neap__run_layout(neap__run *run, const neap__plan *p, void *block)
 {
@@ -52,16 +51,18 @@ void neap__run_layout(neap__run *run, const neap__plan *p, void *block)
     run->written = (neap_tensor **)at;
     at += s->write_count;
     run->values = (neap_tensor **)at;
-    size_t held = (size_t)s->variable_count + p->result_count + s->write_count + s->fetch_count;
+    size_t held =
+        (size_t)s->variable_count + p->result_count + s->write_count + s->fetch_count;
     memset((void *)run->pinned, 0, held * sizeof(void *));
     memcpy(run->bases, p->constants, p->first_feed * sizeof(void *));
     run->bases[NEAP__BASE_BLOCK] = (char *)block + head_bytes(p);
     run->bases[NEAP__BASE_NULL] = NULL;
 }
 
-/* ---- Operations of the host ----------------------------------------------------------------- */
+/* ---- Operations of the host ------------------------------------------------------ */
 
-/* The host gets tensors of its own, which it may keep; what it gives is copied into its place. */
+/* The host gets tensors of its own, which it may keep; what it gives is copied into its
+ * place. */
 static int call_host(neap__run *run, const neap__instruction *in, neap__call *call)
 {
     const neap__plan *p = run->plan;
@@ -99,20 +100,24 @@ static int call_host(neap__run *run, const neap__instruction *in, neap__call *ca
     return status;
 }
 
-/* ---- The loop ----------------------------------------------------------------------------- */
+/* ---- The loop -------------------------------------------------------------------- */
 
 int neap__run_execute(neap__run *run, uint32_t from, uint32_t to, neap_error *err)
 {
     const neap__plan *p = run->plan;
     neap_error own;
     neap__clear(&own);
-    neap__call call = {.team = &run->team, .seed = run->seed, .counter = run->counter,
-                       .err = &own, .caller = run->caller};
+    neap__call call = {.team = &run->team,
+                       .seed = run->seed,
+                       .counter = run->counter,
+                       .err = &own,
+                       .caller = run->caller};
     char *block = run->bases[NEAP__BASE_BLOCK];
     for (uint32_t i = from; i < to; i++) {
         const neap__instruction *in = &p->instructions[i];
         if (run->stopped && run->stopped(run->context))
-            return neap__fail(err, NEAP_ECANCEL, "the run was stopped before it was done");
+            return neap__fail(err, NEAP_ECANCEL,
+                              "the run was stopped before it was done");
         const neap__place *place = &p->places[in->operands];
         uint32_t count = in->in_count + in->out_count;
         for (uint32_t k = 0; k < count; k++)
@@ -134,14 +139,14 @@ int neap__run_execute(neap__run *run, uint32_t from, uint32_t to, neap_error *er
     return NEAP_OK;
 }
 
-/* ---- Without a session -------------------------------------------------------------------- */
+/* ---- Without a session ----------------------------------------------------------- */
 
 static int make_results(neap__run *run, neap_error *err)
 {
     const neap__plan *p = run->plan;
     for (uint32_t i = 0; i < p->result_count; i++) {
-        run->results[i] =
-            neap__tensor_new(run->account, p->results[i].dtype, &p->results[i].shape, err);
+        run->results[i] = neap__tensor_new(run->account, p->results[i].dtype,
+                                           &p->results[i].shape, err);
         if (!run->results[i])
             return err->code;
         run->bases[p->first_result + i] = run->results[i]->data;
@@ -156,9 +161,10 @@ static int take_values(neap__run *run, neap_tensor **out, neap_error *err)
     int status = NEAP_OK;
     for (uint32_t i = 0; i < s->fetch_count && !status; i++) {
         const neap__fetch *f = &p->fetches[i];
-        neap_tensor *t = f->source == NEAP__FROM_RESULT       ? run->results[f->index]
-                         : f->index < s->constant_count ? s->constants[f->index]
-                                                        : p->known[f->index - s->constant_count];
+        neap_tensor *t = f->source == NEAP__FROM_RESULT ? run->results[f->index]
+                         : f->index < s->constant_count
+                             ? s->constants[f->index]
+                             : p->known[f->index - s->constant_count];
         out[i] = neap__tensor_view(t, &f->shape, err);
         status = out[i] ? NEAP_OK : err->code;
     }

@@ -1,5 +1,5 @@
-/* explain.c - a plan as text, as a database explains a query. One line an instruction: what it computes, of
- * which nodes, where the result lies, and what was saved. */
+/* explain.c - a plan as text, as a database explains a query. One line an instruction:
+ * what it computes, of which nodes, where the result lies, and what was saved. */
 #include "plan/plan.h"
 
 #include <string.h>
@@ -10,8 +10,10 @@
 static const struct {
     const char *name;
     unsigned pass;
-} passes[] = {{"fold", NEAP__PASS_FOLD},   {"simplify", NEAP__PASS_SIMPLIFY},
-              {"merge", NEAP__PASS_MERGE}, {"fuse", NEAP__PASS_FUSE},
+} passes[] = {{"fold", NEAP__PASS_FOLD},
+              {"simplify", NEAP__PASS_SIMPLIFY},
+              {"merge", NEAP__PASS_MERGE},
+              {"fuse", NEAP__PASS_FUSE},
               {"place", NEAP__PASS_PLACE}};
 #define PASSES (sizeof passes / sizeof *passes)
 
@@ -22,13 +24,14 @@ bool neap__passes_of(const char *names, unsigned *set, neap_error *err)
         return true;
     for (const char *at = names; *at;) {
         size_t length = strcspn(at, ","), i = 0;
-        while (i < PASSES && (strlen(passes[i].name) != length ||
-                              memcmp(passes[i].name, at, length)))
+        while (i < PASSES &&
+               (strlen(passes[i].name) != length || memcmp(passes[i].name, at, length)))
             i++;
         if (i == PASSES) {
             char text[NEAP__QUOTED_SIZE];
             neap__fail(err, NEAP_EARG,
-                       "session: passes \"%s\": there are fold, simplify, merge, fuse and place; "
+                       "session: passes \"%s\": there are fold, simplify, merge, fuse "
+                       "and place; "
                        "or none",
                        neap__quoted(text, names));
             return false;
@@ -160,8 +163,9 @@ void neap__text_plan(neap__text *t, const neap__plan *p)
         text_instruction(t, p, i);
     }
     for (uint32_t i = 0; i < s->fetch_count; i++) {
-        static const char *const from[] = {"nothing",  "result",       "fed value", "variable",
-                                           "constant", "new value of", "committed value of"};
+        static const char *const from[] = {
+            "nothing",  "result",       "fed value",         "variable",
+            "constant", "new value of", "committed value of"};
         const neap__fetch *f = &p->fetches[i];
         neap__text_add(t, "fetch %u: %s", (unsigned)i, from[f->source]);
         if (f->source == NEAP__FROM_RESULT)

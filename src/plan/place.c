@@ -1,8 +1,9 @@
 /* place.c - the free space of a block while values are placed in it.
  *
- * Invariant: free spans are sorted by offset, never touch and never overlap; everything else below `high`
- * is taken. Taking picks the smallest span that fits among the first PROBES, else grows the block:
- * bounded work for each value, however many spans there are. */
+ * Invariant: free spans are sorted by offset, never touch and never overlap; everything
+ * else below `high` is taken. Taking picks the smallest span that fits among the first
+ * PROBES, else grows the block: bounded work for each value, however many spans there
+ * are. */
 #include "plan/plan.h"
 
 #include <string.h>
@@ -11,8 +12,8 @@
 
 static bool insert_span(neap__space *s, size_t at, neap__span span, neap_error *err)
 {
-    if (!neap__grow(s->account, (void **)&s->spans, &s->capacity, s->count + 1, sizeof *s->spans,
-                    NEAP_MEMORY_SMALL, err))
+    if (!neap__grow(s->account, (void **)&s->spans, &s->capacity, s->count + 1,
+                    sizeof *s->spans, NEAP_MEMORY_SMALL, err))
         return false;
     memmove(&s->spans[at + 1], &s->spans[at], (s->count - at) * sizeof *s->spans);
     s->spans[at] = span;
@@ -74,7 +75,8 @@ bool neap__space_give(neap__space *s, size_t offset, size_t size, neap_error *er
         else
             high = middle;
     }
-    bool joins_left = low > 0 && s->spans[low - 1].offset + s->spans[low - 1].size == offset;
+    bool joins_left =
+        low > 0 && s->spans[low - 1].offset + s->spans[low - 1].size == offset;
     bool joins_right = low < s->count && offset + size == s->spans[low].offset;
     if (joins_left) {
         s->spans[low - 1].size += size;

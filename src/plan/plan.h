@@ -1,15 +1,17 @@
 /* plan.h - a graph and shapes become instructions.
  *
- * A plan has two halves. The *structure* says what is computed and in which order: which nodes are
- * needed, which are equal, folded, fused. The *plan* proper adds the sizes: every shape, the place of
- * every value in one block, and the kernel of every instruction. One structure serves many sizes.
+ * A plan has two halves. The *structure* says what is computed and in which order: which
+ * nodes are needed, which are equal, folded, fused. The *plan* proper adds the sizes:
+ * every shape, the place of every value in one block, and the kernel of every
+ * instruction. One structure serves many sizes.
  *
  * Invariants
  *   1. Items are in topological order: an operand's index is below its user's.
- *   2. A structure is made with whole shapes at hand, but keeps of them only decisions that it can
- *      check again: neap__plan_new fails with NEAP__STALE when other sizes break one, and the
- *      caller makes another structure.
- *   3. No pass depends on addresses or on the order of a hash table; none is worse than n log n.
+ *   2. A structure is made with whole shapes at hand, but keeps of them only decisions
+ *      that it can check again: neap__plan_new fails with NEAP__STALE when other sizes
+ *      break one, and the caller makes another structure.
+ *   3. No pass depends on addresses or on the order of a hash table; none is worse than
+ *      n log n.
  *   4. Structures and plans never change once made, so that many runs may share them. */
 #ifndef NEAP_PLAN_H
 #define NEAP_PLAN_H
@@ -19,9 +21,10 @@
 #define NEAP__NONE UINT32_MAX
 #define NEAP__STALE (-1) /* not an error: this structure does not serve these sizes */
 
-/* ---- What is asked ------------------------------------------------------------------ */
+/* ---- What is asked --------------------------------------------------------------- */
 
-enum { /* passes that may be left out */
+/* Passes that may be left out. */
+enum {
     NEAP__PASS_FOLD = 1,
     NEAP__PASS_SIMPLIFY = 2,
     NEAP__PASS_MERGE = 4,
@@ -39,13 +42,14 @@ typedef struct neap__target {
     unsigned passes;
 } neap__target;
 
-/* Fetches and feeds, and what is known of the fed values. `variable_shape` tells the shape that a
- * variable has (or will have) in the session, where its static shape leaves it open. */
+/* Fetches and feeds, and what is known of the fed values. `variable_shape` tells the
+ * shape that a variable has (or will have) in the session, where its static shape leaves
+ * it open. */
 typedef struct neap__request {
     neap_node *const *fetches;
     size_t fetch_count;
     neap_node *const *feeds;
-    const neap__fact *facts; /* dtype and whole shape of each feed; `known` where it specialises */
+    const neap__fact *facts; /* of each feed, whole; `known` where it specialises */
     size_t feed_count;
     int (*variable_shape)(void *context, const neap_node *variable, neap__shape *shape,
                           neap_error *err);
@@ -53,23 +57,23 @@ typedef struct neap__request {
     void *caller;
 } neap__request;
 
-/* ---- The structure ------------------------------------------------------------------ */
+/* ---- The structure --------------------------------------------------------------- */
 
 typedef enum neap__role {
     NEAP__ROLE_FEED,     /* `slot`: which feed */
-    NEAP__ROLE_VARIABLE, /* `slot`: which of the structure's variables; its value before the run */
+    NEAP__ROLE_VARIABLE, /* `slot`: which variable; its value before the run */
     NEAP__ROLE_CONSTANT, /* `slot`: which of the structure's constants */
     NEAP__ROLE_KNOWN,    /* an integer value that inference gives */
     NEAP__ROLE_NOTHING,  /* no value */
-    NEAP__ROLE_ALIAS,    /* the bytes of operand 0; `slot`: the item whose memory that is, once units are formed */
-    NEAP__ROLE_PART,     /* result number `part` of operand 0 */
+    NEAP__ROLE_ALIAS, /* the bytes of operand 0; `slot`: the item whose memory that is */
+    NEAP__ROLE_PART,  /* result number `part` of operand 0 */
     NEAP__ROLE_ELEMENT,
     NEAP__ROLE_GEMM,
     NEAP__ROLE_KERNEL
 } neap__role;
 
-/* A node in a structure. `inputs` are the items of the node's own inputs, from which facts are inferred;
- * `operands` are where data comes from after rewriting (as many). */
+/* A node in a structure. `inputs` are the items of the node's own inputs, from which
+ * facts are inferred; `operands` are where data comes from after rewriting (as many). */
 typedef struct neap__item {
     const neap_node *node;
     const uint32_t *inputs;
@@ -77,24 +81,25 @@ typedef struct neap__item {
     const uint32_t *controls;
     uint32_t count; /* of inputs and of operands */
     uint32_t control_count;
-    uint32_t same;  /* the item that stands for this one: itself, or an earlier equal one */
+    uint32_t same; /* the item that stands for this one: itself, or an earlier one */
     uint32_t slot;
-    uint32_t unit;  /* the unit that computes it, or NONE */
+    uint32_t unit; /* the unit that computes it, or NONE */
     uint8_t role;
     uint8_t part;
-    bool live;           /* executed, or read by what is */
+    bool live; /* executed, or read by what is */
     bool fetched;
-    bool flip_a, flip_b; /* GEMM, guard: an operand's transpose was taken into the product */
+    bool flip_a, flip_b; /* GEMM, guard: it takes an operand's transpose in */
     bool equal;          /* guard: rewritten because its shape equals its operand's */
 } neap__item;
 
-/* What one instruction computes: one kernel, or one product with its epilogue, or a fused run. */
+/* What one instruction computes: one kernel, or one product with its epilogue, or a fused
+ * run. */
 typedef struct neap__unit {
     uint32_t root;
     uint32_t gemm;           /* the product whose epilogue the members are; or NONE */
-    const uint32_t *members; /* element-wise items, in order, `root` the last; none: a kernel */
+    const uint32_t *members; /* element-wise, in order, `root` last; none: a kernel */
     uint32_t member_count;
-    const uint32_t *loads;   /* the members' operands from outside, each once */
+    const uint32_t *loads; /* the members' operands from outside, each once */
     uint32_t load_count;
 } neap__unit;
 
@@ -104,8 +109,9 @@ typedef struct neap__variable_use {
     bool open;     /* its shape is the session's to tell */
 } neap__variable_use;
 
-/* The last write of a variable in a run, which the commit publishes. A *terminal* write is made by the
- * commit itself, in place if nothing else holds the buffer; the others are staged in a tensor. */
+/* The last write of a variable in a run, which the commit publishes. A *terminal* write
+ * is made by the commit itself, in place if nothing else holds the buffer; the others are
+ * staged in a tensor. */
 typedef struct neap__write {
     uint32_t variable; /* of the structure's variables */
     uint32_t item;
@@ -131,27 +137,28 @@ typedef struct neap__structure {
     uint32_t constant_count;
     uint32_t *fetches; /* items */
     uint32_t fetch_count;
-    uint32_t *feeds;    /* item of each feed; NONE: not needed */
-    bool *feed_values;  /* whether its value specialises the plan */
+    uint32_t *feeds;   /* item of each feed; NONE: not needed */
+    bool *feed_values; /* whether its value specialises the plan */
     uint32_t feed_count;
-    bool open;          /* some variable's shape is the session's to tell */
-    bool random;        /* draws */
-    bool several;       /* some operation has several results */
+    bool open;    /* some variable's shape is the session's to tell */
+    bool random;  /* draws */
+    bool several; /* some operation has several results */
     unsigned passes;
     uint32_t nodes, merged, folded, simplified; /* counts, for explain */
-    /* A segment ends here: these nodes must be computed first and fed; then nothing above is set. */
+    /* A segment ends here: these nodes must be computed first and fed; then nothing above
+     * is set. */
     neap_node **segment;
     size_t segment_count;
 } neap__structure;
 
-/* NULL with an error, or the structure; `feed_values` says for each feed whether its value was given
- * as known and mattered. */
-neap__structure *neap__structure_new(const neap__target *target, const neap__request *request,
-                                     neap_error *err);
+/* NULL with an error, or the structure; `feed_values` says for each feed whether its
+ * value was given as known and mattered. */
+neap__structure *neap__structure_new(const neap__target *target,
+                                     const neap__request *request, neap_error *err);
 void neap__structure_retain(neap__structure *s);
 void neap__structure_release(neap__structure *s);
 
-/* ---- The plan ----------------------------------------------------------------------- */
+/* ---- The plan -------------------------------------------------------------------- */
 
 /* Where a value lies while a plan runs: an offset from one of the run's bases. */
 typedef struct neap__place {
@@ -164,22 +171,22 @@ typedef struct neap__place {
 typedef struct neap__instruction {
     neap__kernel *kernel;
     const void *args;
-    uint32_t operands;  /* first of its places: inputs, then outputs */
+    uint32_t operands; /* first of its places: inputs, then outputs */
     uint32_t in_count, out_count;
-    size_t scratch;     /* offset in the block */
+    size_t scratch; /* offset in the block */
     uint32_t unit;
-    bool host;          /* the operands are tensors, made for the call */
+    bool host; /* the operands are tensors, made for the call */
 } neap__instruction;
 
 /* Where a fetched value comes from. */
 typedef enum neap__source {
     NEAP__FROM_NOTHING,
-    NEAP__FROM_RESULT,   /* a tensor made by the run */
+    NEAP__FROM_RESULT, /* a tensor made by the run */
     NEAP__FROM_FEED,
     NEAP__FROM_VARIABLE, /* as pinned */
     NEAP__FROM_CONSTANT,
-    NEAP__FROM_STAGED,   /* a staged write */
-    NEAP__FROM_COMMIT    /* the variable after the commit (a terminal write) */
+    NEAP__FROM_STAGED, /* a staged write */
+    NEAP__FROM_COMMIT  /* the variable after the commit (a terminal write) */
 } neap__source;
 
 typedef struct neap__fetch {
@@ -204,31 +211,32 @@ typedef struct neap__plan {
     neap__account *account;
     neap__arena arena;
     neap__fact *facts;          /* of the items */
-    const neap__fact **several; /* of the items with several results: the facts of these */
+    const neap__fact **several; /* of the results of items that have several */
     neap__instruction *instructions;
     uint32_t instruction_count, tail;
-    neap__place *places;        /* of all instructions' operands */
+    neap__place *places; /* of all instructions' operands */
     size_t place_count, place_capacity;
     uint32_t max_operands;
-    /* bases: block, NULL, constants, then feeds, variables, results, writes (the new buffers) */
-    const void **constants;     /* the first `first_feed` bases, the block's unset */
+    /* bases: block, NULL, constants, then feeds, variables, results, writes (the new
+     * buffers) */
+    const void **constants; /* the first `first_feed` bases, the block's unset */
     uint32_t first_feed, first_variable, first_result, first_write, base_count;
-    neap_tensor **known;        /* held: the constants that inference gave */
+    neap_tensor **known; /* held: the constants that inference gave */
     uint32_t known_count;
     neap__result *results;
     uint32_t result_count;
-    neap__result *writes;       /* the structure's writes */
+    neap__result *writes; /* the structure's writes */
     neap__fetch *fetches;
-    neap__shape *feed_shapes;   /* what it was made for */
-    size_t block;               /* bytes of values and scratch */
-    size_t unshared;            /* what the values would need without reuse */
-    size_t held;                /* of `block`, bytes that wait for the commit */
+    neap__shape *feed_shapes; /* what it was made for */
+    size_t block;             /* bytes of values and scratch */
+    size_t unshared;          /* what the values would need without reuse */
+    size_t held;              /* of `block`, bytes that wait for the commit */
     double flops;
 } neap__plan;
 
 /* NEAP_OK with *out, NEAP__STALE, or an error. */
-int neap__plan_new(const neap__target *target, neap__structure *s, const neap__request *request,
-                   neap__plan **out, neap_error *err);
+int neap__plan_new(const neap__target *target, neap__structure *s,
+                   const neap__request *request, neap__plan **out, neap_error *err);
 void neap__plan_retain(neap__plan *p);
 void neap__plan_release(neap__plan *p);
 
@@ -237,11 +245,11 @@ typedef struct neap__run {
     const neap__plan *plan;
     void **bases;
     const void **pointers; /* max_operands, for the call at hand */
-    neap_tensor **feeds;    /* by the request's order */
-    neap_tensor **pinned;   /* the structure's variables */
+    neap_tensor **feeds;   /* by the request's order */
+    neap_tensor **pinned;  /* the structure's variables */
     neap_tensor **results;
-    neap_tensor **written;  /* the writes' new tensors */
-    neap_tensor **values;   /* of the fetches, to be handed over */
+    neap_tensor **written; /* the writes' new tensors */
+    neap_tensor **values;  /* of the fetches, to be handed over */
     neap__team team;
     uint64_t seed, counter;
     void *caller;
@@ -267,7 +275,7 @@ void neap__blame(neap_error *err, const neap_node *n);
 /* The plan as text. */
 void neap__text_plan(neap__text *t, const neap__plan *p);
 
-/* ---- Between the passes (internal to plan/) ----------------------------------------- */
+/* ---- Between the passes (internal to plan/) -------------------------------------- */
 
 static inline uint32_t neap__operand(const neap__structure *s, uint32_t item, uint32_t i)
 {
@@ -285,32 +293,47 @@ static inline uint32_t neap__written_input(const neap__op *op, int part)
         mask &= mask - 1;
     return (uint32_t)__builtin_ctz(mask);
 }
+/* How many variables a node updates; whether the item does so in this run. */
+static inline int neap__written_count(const neap_node *n)
+{
+    return __builtin_popcount(n->op->writes);
+}
+static inline bool neap__writes(const neap__item *item)
+{
+    return item->role == NEAP__ROLE_KERNEL && item->node->op->writes != 0;
+}
 static inline bool neap__shape_only(const neap_node *n, uint32_t input)
 {
     return input < 32 && (n->op->shape_only >> input & 1);
 }
 
-/* Facts of all items, in order; and in `several`, of items whose operation has several results, the facts of
- * these (NULL where no item has). STALE if a guard fails (`guards`); *open receives the first item whose
- * shape is not whole, or NONE. */
-int neap__infer_items(const neap__structure *s, const neap__request *request, neap__fact *facts,
-                      const neap__fact **several, neap__arena *arena, bool guards,
-                      uint32_t *open, neap_error *err);
+/* Points readers of variables behind assignments to these. */
+int neap__resolve_versions(neap__structure *s, neap_error *err);
+/* Lists the last assignment to each variable: what the commit publishes. */
+int neap__list_writes(neap__structure *s, neap_error *err);
+/* Facts of all items, in order; and in `several`, of items whose operation has several
+ * results, the facts of these (NULL where no item has). STALE if a guard fails
+ * (`guards`); *open receives the first item whose shape is not whole, or NONE. */
+int neap__infer_items(const neap__structure *s, const neap__request *request,
+                      neap__fact *facts, const neap__fact **several, neap__arena *arena,
+                      bool guards, uint32_t *open, neap_error *err);
 int neap__simplify(neap__structure *s, const neap__fact *facts, neap_error *err);
 /* Whether a product may read what operand k, a transpose, transposes, at these sizes. */
-bool neap__takes_transpose(const neap__structure *s, const neap__fact *facts, uint32_t product,
-                           uint32_t k);
+bool neap__takes_transpose(const neap__structure *s, const neap__fact *facts,
+                           uint32_t product, uint32_t k);
 int neap__merge(neap__structure *s, neap_error *err);
 int neap__fold(neap__structure *s, const neap__target *target, const neap__fact *facts,
                neap_error *err);
 /* Marks what is live, then groups it into units and puts them in order. */
 int neap__form_units(neap__structure *s, const neap__fact *facts, neap_error *err);
 
-/* Puts the units of the body into the order in which the least memory is live (schedule.c). */
+/* Puts the units of the body into the order in which the least memory is live
+ * (schedule.c). */
 int neap__schedule(neap__structure *s, const neap__fact *facts, neap_error *err);
 
 /* The place of an item in a sorted list, or NONE. */
-static inline uint32_t neap__member(const uint32_t *members, uint32_t count, uint32_t item)
+static inline uint32_t neap__member(const uint32_t *members, uint32_t count,
+                                    uint32_t item)
 {
     uint32_t low = 0, high = count;
     while (low < high) {
@@ -322,11 +345,11 @@ static inline uint32_t neap__member(const uint32_t *members, uint32_t count, uin
     }
     return low < count && members[low] == item ? low : NEAP__NONE;
 }
-/* Tile registers for the members of a fused run, by lifetime: writes one number for each member (the root,
- * which goes straight to memory, has 0) and returns how many there are. Members and loads as in
- * neap__unit. */
-int neap__assign_registers(const neap__structure *s, const uint32_t *members, uint32_t count,
-                           uint8_t *registers);
+/* Tile registers for the members of a fused run, by lifetime: writes one number for each
+ * member (the root, which goes straight to memory, has 0) and returns how many there are.
+ * Members and loads as in neap__unit. */
+int neap__assign_registers(const neap__structure *s, const uint32_t *members,
+                           uint32_t count, uint8_t *registers);
 
 /* Free space of a block while a plan is placed (place.c). */
 typedef struct neap__span {
@@ -352,7 +375,8 @@ typedef struct neap__emitter {
     neap__space space;
     neap_error *err;
 } neap__emitter;
-/* Emits one unit: binds its kernel, places its result and scratch, and frees what dies here. */
+/* Emits one unit: binds its kernel, places its result and scratch, and frees what dies
+ * here. */
 int neap__emit(neap__emitter *e, uint32_t unit);
 
 #endif

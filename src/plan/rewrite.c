@@ -1,13 +1,14 @@
-/* rewrite.c - the passes that change what is computed without changing a bit of any value: simplify, merge
- * equal nodes, fold constants. Each is one walk in order; an item that another stands for points to it by
- * `same`, which is always an earlier item.
+/* rewrite.c - the passes that change what is computed without changing a bit of any
+ * value: simplify, merge equal nodes, fold constants. Each is one walk in order; an item
+ * that another stands for points to it by `same`, which is always an earlier item.
  *
- * What is not done, because bits would change: x + 0 (for x = -0), x * 0 (NaN), x - x (infinity). */
+ * What is not done, because bits would change: x + 0 (for x = -0), x * 0 (NaN), x - x
+ * (infinity). */
 #include "plan/plan.h"
 
 #include <string.h>
 
-/* ---- Simplify ----------------------------------------------------------------------------- */
+/* ---- Simplify -------------------------------------------------------------------- */
 
 static bool is_op(const neap__item *item, const neap__op *op)
 {
@@ -25,7 +26,8 @@ static bool is_one(const neap__structure *s, uint32_t i)
            neap__element_number(t->dtype, t->data, 0) == 1;
 }
 
-/* Lets operand k stand for the item; a guard where that hangs on their shapes being one. */
+/* Lets operand k stand for the item; a guard where that hangs on their shapes being
+ * one. */
 static void forward(neap__structure *s, uint32_t i, uint32_t k)
 {
     neap__item *item = &s->items[i];
@@ -44,7 +46,9 @@ static int stands_for(const neap__structure *s, uint32_t i)
         is_op(item, &neap__op_cast))
         return 0;
     if (is_op(item, &neap__op_multiply))
-        return is_one(s, neap__operand(s, i, 1)) ? 0 : is_one(s, neap__operand(s, i, 0)) ? 1 : -1;
+        return is_one(s, neap__operand(s, i, 1))   ? 0
+               : is_one(s, neap__operand(s, i, 0)) ? 1
+                                                   : -1;
     if (is_op(item, &neap__op_divide))
         return is_one(s, neap__operand(s, i, 1)) ? 0 : -1;
     return -1;
@@ -59,8 +63,8 @@ static bool swaps_last_two(const neap__item *item, int rank)
     if (perm->kind != NEAP_KIND_INTS || (int)perm->count != rank)
         return false;
     for (int axis = 0; axis < rank; axis++) {
-        int64_t from = perm->integers[axis] < 0 ? perm->integers[axis] + rank
-                                                : perm->integers[axis];
+        int64_t from =
+            perm->integers[axis] < 0 ? perm->integers[axis] + rank : perm->integers[axis];
         int to = axis == rank - 1 ? rank - 2 : axis == rank - 2 ? rank - 1 : axis;
         if (from != to)
             return false;
@@ -68,17 +72,19 @@ static bool swaps_last_two(const neap__item *item, int rank)
     return true;
 }
 
-/* A product that takes a transpose in sums in the same order as one which does not, but where a vector is an
- * operand, or where many matrices on the left are one tall one (neap__matmul_fold). */
-bool neap__takes_transpose(const neap__structure *s, const neap__fact *facts, uint32_t product,
-                           uint32_t k)
+/* A product that takes a transpose in sums in the same order as one which does not, but
+ * where a vector is an operand, or where many matrices on the left are one tall one
+ * (neap__matmul_fold). */
+bool neap__takes_transpose(const neap__structure *s, const neap__fact *facts,
+                           uint32_t product, uint32_t k)
 {
     const neap__item *item = &s->items[product];
     const neap__shape *out = &facts[product].shape;
     uint32_t t = s->items[item->inputs[k]].same;
     int rank = facts[t].shape.rank;
-    return facts[item->inputs[0]].shape.rank >= 2 && facts[item->inputs[1]].shape.rank >= 2 &&
-           (k == 1 || rank == 2) && out->dims[out->rank - 1] != 1 && out->dims[out->rank - 2] != 1 &&
+    return facts[item->inputs[0]].shape.rank >= 2 &&
+           facts[item->inputs[1]].shape.rank >= 2 && (k == 1 || rank == 2) &&
+           out->dims[out->rank - 1] != 1 && out->dims[out->rank - 2] != 1 &&
            swaps_last_two(&s->items[t], rank);
 }
 
@@ -87,7 +93,8 @@ static void flip_into_product(neap__structure *s, const neap__fact *facts, uint3
     neap__item *item = &s->items[i];
     for (uint32_t k = 0; k < 2; k++) {
         uint32_t t = neap__operand(s, i, k);
-        if (!is_op(&s->items[t], &neap__op_transpose) || s->items[t].role != NEAP__ROLE_KERNEL ||
+        if (!is_op(&s->items[t], &neap__op_transpose) ||
+            s->items[t].role != NEAP__ROLE_KERNEL ||
             !neap__takes_transpose(s, facts, i, k))
             continue;
         item->operands[k] = neap__operand(s, t, 0);
@@ -127,7 +134,7 @@ int neap__simplify(neap__structure *s, const neap__fact *facts, neap_error *err)
     return NEAP_OK;
 }
 
-/* ---- Merge -------------------------------------------------------------------------------- */
+/* ---- Merge ----------------------------------------------------------------------- */
 
 #define SMALL_CONSTANT 256 /* bytes of constants that are compared */
 
@@ -153,14 +160,16 @@ static bool equal_values(const neap__value *a, const neap__value *b)
         return false;
     if (a->count && memcmp(a->integers, b->integers, a->count * sizeof *a->integers))
         return false;
-    return a->string == b->string || (a->string && b->string && !strcmp(a->string, b->string));
+    return a->string == b->string ||
+           (a->string && b->string && !strcmp(a->string, b->string));
 }
 
 static bool mergeable(const neap__structure *s, const neap__item *item)
 {
     if (item->role == NEAP__ROLE_CONSTANT)
         return s->constants[item->slot]->bytes <= SMALL_CONSTANT;
-    return item->role >= NEAP__ROLE_ALIAS && item->role != NEAP__ROLE_PART && !item->control_count &&
+    return item->role >= NEAP__ROLE_ALIAS && item->role != NEAP__ROLE_PART &&
+           !item->control_count &&
            (item->node->op->effects & ~(unsigned)NEAP__FALLIBLE) == 0;
 }
 
@@ -171,7 +180,8 @@ static uint64_t hash_item(const neap__structure *s, uint32_t i)
         const neap_tensor *t = s->constants[item->slot];
         return neap__mix(neap__hash_bytes(t->data, t->bytes), (uint64_t)t->dtype);
     }
-    uint64_t h = neap__hash_bytes(item->node->op->info.name, strlen(item->node->op->info.name));
+    uint64_t h =
+        neap__hash_bytes(item->node->op->info.name, strlen(item->node->op->info.name));
     h = neap__mix(h, (uint64_t)item->flip_a << 1 | item->flip_b);
     for (uint32_t k = 0; k < item->count; k++)
         h = neap__mix(h, neap__operand(s, i, k));
@@ -209,12 +219,14 @@ int neap__merge(neap__structure *s, neap_error *err)
     size_t slots = 16;
     while (slots < (size_t)s->item_count * 2)
         slots *= 2;
-    uint32_t *table = neap__alloc(s->account, slots * sizeof *table, NEAP_MEMORY_SMALL, err);
+    uint32_t *table =
+        neap__alloc(s->account, slots * sizeof *table, NEAP_MEMORY_SMALL, err);
     if (!table)
         return err->code;
     memset(table, 0xFF, slots * sizeof *table);
     for (uint32_t i = 0; i < s->item_count; i++) {
-        s->items[i].same = s->items[s->items[i].same].same; /* which may have been merged */
+        s->items[i].same =
+            s->items[s->items[i].same].same; /* which may have been merged */
         if (s->items[i].same != i || !mergeable(s, &s->items[i]))
             continue;
         size_t at = hash_item(s, i) & (slots - 1);
@@ -231,7 +243,7 @@ int neap__merge(neap__structure *s, neap_error *err)
     return NEAP_OK;
 }
 
-/* ---- Fold --------------------------------------------------------------------------------- */
+/* ---- Fold ------------------------------------------------------------------------ */
 
 #define SMALL_VALUE 16384 /* bytes that a plan may own for one folded value */
 
@@ -243,7 +255,8 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
     bool computed = item->role == NEAP__ROLE_ALIAS || item->role == NEAP__ROLE_ELEMENT ||
                     item->role == NEAP__ROLE_GEMM || item->role == NEAP__ROLE_KERNEL;
     if (!computed || item->same != i || item->node->op->effects || item->control_count ||
-        !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) || bytes > SMALL_VALUE)
+        !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
+        bytes > SMALL_VALUE)
         return false;
     for (uint32_t k = 0; k < item->count; k++) {
         if (!constant[item->inputs[k]])
@@ -252,13 +265,15 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
     return true;
 }
 
-/* Constants, and what is computed from constants alone. Merged items are as constant as what they equal. */
-static void mark_constant(const neap__structure *s, const neap__fact *facts, bool *constant,
-                          bool *wanted)
+/* Constants, and what is computed from constants alone. Merged items are as constant as
+ * what they equal. */
+static void mark_constant(const neap__structure *s, const neap__fact *facts,
+                          bool *constant, bool *wanted)
 {
     for (uint32_t i = 0; i < s->item_count; i++) {
         const neap__item *item = &s->items[i];
-        constant[i] = item->role == NEAP__ROLE_CONSTANT || foldable(s, facts, i, constant) ||
+        constant[i] = item->role == NEAP__ROLE_CONSTANT ||
+                      foldable(s, facts, i, constant) ||
                       (item->same != i && constant[item->same]);
     }
     for (uint32_t i = 0; i < s->item_count; i++) {
@@ -282,8 +297,8 @@ int neap__fold(neap__structure *s, const neap__target *target, const neap__fact 
     if (!status) {
         mark_constant(s, facts, constant, wanted);
         for (uint32_t i = 0; i < s->item_count; i++) {
-            wanted[i] = wanted[i] && constant[i] && s->items[i].role != NEAP__ROLE_CONSTANT &&
-                        s->items[i].same == i;
+            wanted[i] = wanted[i] && constant[i] &&
+                        s->items[i].role != NEAP__ROLE_CONSTANT && s->items[i].same == i;
             if (wanted[i])
                 nodes[count++] = (neap_node *)s->items[i].node;
         }

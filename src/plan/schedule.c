@@ -1,10 +1,11 @@
 /* schedule.c - the order of a plan's body.
  *
- * Two topological orders are tried, and the one that has fewer bytes live at its worst moment is taken: the order in
- * which the script made the nodes, and depth first from the units that nobody reads, which computes a value
- * just before it is needed. (The best order of all is NP-hard to find; for chains, trees and the
- * usual forward and backward passes one of the two is best or close to it.) Units that act (ORDERED, CALLER)
- * keep the order of creation among each other, and control dependencies hold, in both. */
+ * Two topological orders are tried, and the one that has fewer bytes live at its worst
+ * moment is taken: the order in which the script made the nodes, and depth first from the
+ * units that nobody reads, which computes a value just before it is needed. (The best
+ * order of all is NP-hard to find; for chains, trees and the usual forward and backward
+ * passes one of the two is best or close to it.) Units that act (ORDERED, CALLER) keep
+ * the order of creation among each other, and control dependencies hold, in both. */
 #include "plan/plan.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@ typedef struct scheduler {
     neap_error *err;
 } scheduler;
 
-/* ---- What a unit waits for ------------------------------------------------------------------ */
+/* ---- What a unit waits for ------------------------------------------------------- */
 
 typedef void visit(scheduler *c, uint32_t of, void *context);
 
@@ -41,7 +42,8 @@ static void visit_operands(scheduler *c, uint32_t u, visit *each, void *context)
         if (unit->loads[k] != unit->gemm)
             visit_item(c, unit->loads[k], each, context);
     }
-    const neap__item *reader = &c->s->items[unit->gemm != NEAP__NONE ? unit->gemm : unit->root];
+    const neap__item *reader =
+        &c->s->items[unit->gemm != NEAP__NONE ? unit->gemm : unit->root];
     for (uint32_t k = 0; reader->role != NEAP__ROLE_ELEMENT && k < reader->count; k++) {
         if (!neap__shape_only(reader->node, k))
             visit_item(c, reader->operands[k], each, context);
@@ -59,7 +61,7 @@ static void visit_before(scheduler *c, uint32_t u, visit *each, void *context)
         each(c, c->acted[u], context);
 }
 
-/* ---- Bytes live at the worst moment ----------------------------------------------------------- */
+/* ---- Bytes live at the worst moment ---------------------------------------------- */
 
 typedef struct moment {
     uint32_t place;
@@ -97,12 +99,12 @@ static uint64_t peak(scheduler *c, const uint32_t *order)
     return most;
 }
 
-/* ---- Depth first ------------------------------------------------------------------------------ */
+/* ---- Depth first ----------------------------------------------------------------- */
 
 typedef struct depth {
-    uint32_t *stack; /* units; a unit is emitted when it is met a second time at the top */
+    uint32_t *stack; /* units, emitted when they are met again at the top */
     size_t count, capacity;
-    uint8_t *seen;   /* 1: on the stack with its operands, 2: emitted */
+    uint8_t *seen; /* 1: on the stack with its operands, 2: emitted */
     bool failed;
 } depth;
 
@@ -118,7 +120,8 @@ static void push(scheduler *c, uint32_t unit, void *context)
         d->stack[d->count++] = unit;
 }
 
-/* From each unit in order that was not met yet and that nothing in the body reads, then from the rest. */
+/* From each unit in order that was not met yet and that nothing in the body reads, then
+ * from the rest. */
 static bool depth_first(scheduler *c, uint32_t *order)
 {
     const neap__structure *s = c->s;
@@ -149,12 +152,13 @@ static bool depth_first(scheduler *c, uint32_t *order)
     return !d.failed;
 }
 
-/* ---- The choice ------------------------------------------------------------------------------- */
+/* ---- The choice ------------------------------------------------------------------ */
 
 static int apply(scheduler *c, const uint32_t *order)
 {
     neap__structure *s = c->s;
-    neap__unit *units = neap__arena_array(&s->arena, s->unit_count, sizeof *units, c->err);
+    neap__unit *units =
+        neap__arena_array(&s->arena, s->unit_count, sizeof *units, c->err);
     if (!units)
         return c->err->code;
     for (uint32_t u = 0; u < s->unit_count; u++) {
@@ -176,7 +180,8 @@ static int choose(scheduler *c)
     for (uint32_t u = 0; u < s->tail; u++) {
         const neap__item *root = &s->items[s->units[u].root];
         size_t bytes = 0;
-        neap__shape_bytes(&c->facts[s->units[u].root].shape, root->node->fact.dtype, &bytes, NULL);
+        neap__shape_bytes(&c->facts[s->units[u].root].shape, root->node->fact.dtype,
+                          &bytes, NULL);
         c->bytes[u] = bytes;
         c->order[u] = u;
         c->acted[u] = NEAP__NONE;
@@ -190,7 +195,8 @@ static int choose(scheduler *c)
     memset(c->last, 0xFF, s->unit_count * sizeof *c->last);
     for (uint32_t u = 0; u < s->tail; u++) {
         moment now = {.place = u};
-        visit_operands(c, u, note_read, &now); /* `last` now says who is read in the body */
+        visit_operands(c, u, note_read,
+                       &now); /* `last` now says who is read in the body */
     }
     if (!depth_first(c, c->other))
         return c->err->code;
@@ -203,7 +209,8 @@ int neap__schedule(neap__structure *s, const neap__fact *facts, neap_error *err)
         return NEAP_OK;
     scheduler c = {.s = s, .facts = facts, .err = err};
     neap__account *a = s->account;
-    size_t words = s->unit_count * sizeof(uint32_t), bytes = s->unit_count * sizeof(uint64_t);
+    size_t words = s->unit_count * sizeof(uint32_t),
+           bytes = s->unit_count * sizeof(uint64_t);
     c.order = neap__alloc(a, words, NEAP_MEMORY_SMALL, err);
     c.other = neap__alloc(a, words, NEAP_MEMORY_SMALL, err);
     c.last = neap__alloc(a, words, NEAP_MEMORY_SMALL, err);

@@ -1,16 +1,17 @@
-/* sizes.c - the second half of a plan: for the shapes at hand, where every value lies. One linear pass;
- * emit.c makes the instructions.
+/* sizes.c - the second half of a plan: for the shapes at hand, where every value lies.
+ * One linear pass; emit.c makes the instructions.
  *
  * Invariants
- *   1. A value that is fetched, or that the commit publishes, lies in a tensor of its own; everything
- *      else computed lies in the block, at a multiple of 64 bytes.
- *   2. Space is given back only after the last unit that reads it was placed, so that no unit writes
- *      over what it, or a later one, reads; but for what a kernel allows in place. */
+ *   1. A value that is fetched, or that the commit publishes, lies in a tensor of its
+ *      own; everything else computed lies in the block, at a multiple of 64 bytes.
+ *   2. Space is given back only after the last unit that reads it was placed, so that no
+ *      unit writes over what it, or a later one, reads; but for what a kernel allows in
+ *      place. */
 #include "plan/plan.h"
 
 #include <string.h>
 
-/* ---- Bases and constants ------------------------------------------------------------------ */
+/* ---- Bases and constants --------------------------------------------------------- */
 
 static int known_tensor(neap__plan *p, uint32_t item, neap_tensor **out, neap_error *err)
 {
@@ -63,10 +64,10 @@ static int lay_bases(neap__emitter *e)
     return NEAP_OK;
 }
 
-/* ---- Fetches and writes ------------------------------------------------------------------- */
+/* ---- Fetches and writes ---------------------------------------------------------- */
 
-/* Where a fetched value comes from, which decides where its storage lies. `published` holds, for items that
- * a write publishes, 1 + the write's number. */
+/* Where a fetched value comes from, which decides where its storage lies. `published`
+ * holds, for items that a write publishes, 1 + the write's number. */
 static void fetch_source(neap__emitter *e, neap__fetch *fetch, uint32_t root,
                          const uint32_t *published)
 {
@@ -75,7 +76,10 @@ static void fetch_source(neap__emitter *e, neap__fetch *fetch, uint32_t root,
     const neap__item *item = &s->items[root];
     neap__place *place = &e->place[root];
     switch (item->role) {
-    case NEAP__ROLE_FEED: fetch->source = NEAP__FROM_FEED; fetch->index = item->slot; return;
+    case NEAP__ROLE_FEED:
+        fetch->source = NEAP__FROM_FEED;
+        fetch->index = item->slot;
+        return;
     case NEAP__ROLE_VARIABLE:
         fetch->source = NEAP__FROM_VARIABLE;
         fetch->index = item->slot;
@@ -85,7 +89,8 @@ static void fetch_source(neap__emitter *e, neap__fetch *fetch, uint32_t root,
         fetch->source = NEAP__FROM_CONSTANT;
         fetch->index = place->base - 2;
         return;
-    default: break;
+    default:
+        break;
     }
     if (published[root]) {
         uint32_t write = published[root] - 1;
@@ -133,7 +138,7 @@ static int lay_fetches(neap__emitter *e, const uint32_t *published)
     return NEAP_OK;
 }
 
-/* ---- Lifetimes ---------------------------------------------------------------------------- */
+/* ---- Lifetimes ------------------------------------------------------------------- */
 
 static void note_last(neap__emitter *e, uint32_t item, uint32_t unit)
 {
@@ -147,7 +152,8 @@ static void find_lifetimes(neap__emitter *e)
     for (uint32_t u = 0; u < s->unit_count; u++) {
         const neap__unit *unit = &s->units[u];
         for (uint32_t k = 0; k < unit->load_count; k++) {
-            if (unit->loads[k] != unit->gemm) /* a product within its epilogue has no place */
+            if (unit->loads[k] !=
+                unit->gemm) /* a product within its epilogue has no place */
                 note_last(e, unit->loads[k], u);
         }
         uint32_t reader = unit->gemm != NEAP__NONE ? unit->gemm : unit->root;
@@ -159,7 +165,7 @@ static void find_lifetimes(neap__emitter *e)
     }
 }
 
-/* ---- The plan ----------------------------------------------------------------------------- */
+/* ---- The plan -------------------------------------------------------------------- */
 
 static bool units_hold(const neap__plan *p)
 {
@@ -216,7 +222,8 @@ static int emit_all(const neap__target *target, neap__plan *p, neap_error *err)
     e.space.account = a;
     e.place = neap__alloc_zero(a, n * sizeof *e.place, NEAP_MEMORY_SMALL, err);
     e.last = neap__alloc(a, n * sizeof *e.last, NEAP_MEMORY_SMALL, err);
-    uint32_t *published = neap__alloc_zero(a, n * sizeof *published, NEAP_MEMORY_SMALL, err);
+    uint32_t *published =
+        neap__alloc_zero(a, n * sizeof *published, NEAP_MEMORY_SMALL, err);
     int status = e.place && e.last && published ? make(&e, published) : err->code;
     neap__free(a, published, n * sizeof *published, NEAP_MEMORY_SMALL);
     neap__free(a, e.last, n * sizeof *e.last, NEAP_MEMORY_SMALL);
@@ -225,8 +232,8 @@ static int emit_all(const neap__target *target, neap__plan *p, neap_error *err)
     return status;
 }
 
-int neap__plan_new(const neap__target *target, neap__structure *s, const neap__request *request,
-                   neap__plan **out, neap_error *err)
+int neap__plan_new(const neap__target *target, neap__structure *s,
+                   const neap__request *request, neap__plan **out, neap_error *err)
 {
     neap__account *account = target->account;
     neap__plan *p = neap__alloc_zero(account, sizeof *p, NEAP_MEMORY_SMALL, err);
@@ -238,13 +245,15 @@ int neap__plan_new(const neap__target *target, neap__structure *s, const neap__r
     neap__structure_retain(s);
     neap__arena_init(&p->arena, account, NEAP_MEMORY_SMALL);
     p->facts = neap__arena_array(&p->arena, s->item_count, sizeof *p->facts, err);
-    p->feed_shapes = neap__arena_array(&p->arena, s->feed_count, sizeof *p->feed_shapes, err);
+    p->feed_shapes =
+        neap__arena_array(&p->arena, s->feed_count, sizeof *p->feed_shapes, err);
     if (s->several)
         p->several = neap__arena_array(&p->arena, s->item_count, sizeof *p->several, err);
     uint32_t open = NEAP__NONE;
     int status = neap__failed(err) ? err->code : NEAP_OK;
     if (!status)
-        status = neap__infer_items(s, request, p->facts, p->several, &p->arena, true, &open, err);
+        status = neap__infer_items(s, request, p->facts, p->several, &p->arena, true,
+                                   &open, err);
     if (!status && (open != NEAP__NONE || !units_hold(p)))
         status = NEAP__STALE;
     for (uint32_t i = 0; i < s->feed_count && !status; i++)
@@ -271,7 +280,8 @@ void neap__plan_release(neap__plan *p)
     for (uint32_t i = 0; i < p->known_count; i++)
         neap_tensor_release(p->known[i]);
     neap__structure_release(p->structure);
-    neap__free(p->account, p->places, p->place_capacity * sizeof *p->places, NEAP_MEMORY_SMALL);
+    neap__free(p->account, p->places, p->place_capacity * sizeof *p->places,
+               NEAP_MEMORY_SMALL);
     neap__arena_free(&p->arena);
     neap__free(p->account, p, sizeof *p, NEAP_MEMORY_SMALL);
 }

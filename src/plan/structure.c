@@ -1,15 +1,11 @@
-/* structure.c - the first half of a plan: which nodes are needed, in items; which value of a variable
- * each reader sees; what inference knows of them; and where a segment ends. The rewriting passes
- * (rewrite.c) and the forming of units (units.c) follow.
+/* structure.c - the first half of a plan: which nodes are needed, in items, and where a
+ * segment ends. The rest of it is made by versions.c, infer.c, rewrite.c and units.c, in
+ * this order.
  *
- * Versions. A node that reads variable v sees v's value before the run, unless an assignment to v is among
- * its ancestors (through data or control): then it sees the last of these. Assignments to one
- * variable chain in order of creation. A version is thus an edge from the reader to the
- * assignment, and everything later treats it as data.
- *
- * Segments. Where a shape depends on a value that only the run itself can tell (a reshape to a computed
- * size), the structure is no more than the list of nodes to compute first: that value, and what was
- * computed on the way and is needed later. The session runs them, feeds them, and asks again. */
+ * Segments. Where a shape depends on a value that only the run itself can tell (a reshape
+ * to a computed size), the structure is no more than the list of nodes to compute first:
+ * that value, and what was computed on the way and is needed later. The session runs
+ * them, feeds them, and asks again. */
 #include "plan/plan.h"
 
 #include <string.h>
@@ -20,7 +16,7 @@ typedef struct maker {
     neap__structure *s;
     neap_node **nodes; /* needed, in order of creation */
     size_t node_count, node_capacity;
-    uint32_t *item_of; /* by node index less `base`: its item; before that, its feed; or NONE */
+    uint32_t *item_of; /* by node index less `base`: its item; first, its feed; or NONE */
     uint64_t base, span;
     neap__fact *facts;
     neap__arena facts_arena;
@@ -37,12 +33,7 @@ static uint32_t item_of(const maker *m, const neap_node *n)
     return m->item_of[n->index - m->base];
 }
 
-static int written_count(const neap_node *n)
-{
-    return __builtin_popcount(n->op->writes);
-}
-
-/* ---- Prune ------------------------------------------------------------------------------ */
+/* ---- Prune ----------------------------------------------------------------------- */
 
 static int prune(maker *m)
 {
@@ -66,7 +57,8 @@ static int prune(maker *m)
         return status;
     m->base = m->node_count ? m->nodes[0]->index : 0;
     m->span = m->node_count ? m->nodes[m->node_count - 1]->index - m->base + 1 : 0;
-    m->item_of = neap__alloc(account, m->span * sizeof *m->item_of, NEAP_MEMORY_SMALL, m->err);
+    m->item_of =
+        neap__alloc(account, m->span * sizeof *m->item_of, NEAP_MEMORY_SMALL, m->err);
     if (!m->item_of)
         return failed(m);
     memset(m->item_of, 0xFF, m->span * sizeof *m->item_of);
@@ -96,16 +88,17 @@ static int not_fed(const maker *m, const neap_node *placeholder)
     neap__quoted(name, placeholder->name);
     const char *dtype = neap_dtype_name(placeholder->fact.dtype);
     if (!reader)
-        return neap__fail(m->err, NEAP_EARG,
-                          "placeholder \"%s\": no value was fed (%s, shape %s); it is fetched",
-                          name, dtype, shape);
-    return neap__fail(m->err, NEAP_EARG,
-                      "placeholder \"%s\": no value was fed (%s, shape %s); %s \"%s\" needs it",
-                      name, dtype, shape, reader->op->info.name,
-                      neap__quoted(user, reader->name));
+        return neap__fail(
+            m->err, NEAP_EARG,
+            "placeholder \"%s\": no value was fed (%s, shape %s); it is fetched", name,
+            dtype, shape);
+    return neap__fail(
+        m->err, NEAP_EARG,
+        "placeholder \"%s\": no value was fed (%s, shape %s); %s \"%s\" needs it", name,
+        dtype, shape, reader->op->info.name, neap__quoted(user, reader->name));
 }
 
-/* ---- Items ---------------------------------------------------------------------------- */
+/* ---- Items ----------------------------------------------------------------------- */
 
 static neap__role role_of(const neap_node *n)
 {
@@ -116,11 +109,16 @@ static neap__role role_of(const neap_node *n)
     if (n->op == &neap__op_result)
         return NEAP__ROLE_PART;
     switch (n->op->lowering) {
-    case NEAP__LOWER_NOTHING: return NEAP__ROLE_NOTHING;
-    case NEAP__LOWER_ALIAS: return NEAP__ROLE_ALIAS;
-    case NEAP__LOWER_ELEMENT: return NEAP__ROLE_ELEMENT;
-    case NEAP__LOWER_GEMM: return NEAP__ROLE_GEMM;
-    default: return NEAP__ROLE_KERNEL;
+    case NEAP__LOWER_NOTHING:
+        return NEAP__ROLE_NOTHING;
+    case NEAP__LOWER_ALIAS:
+        return NEAP__ROLE_ALIAS;
+    case NEAP__LOWER_ELEMENT:
+        return NEAP__ROLE_ELEMENT;
+    case NEAP__LOWER_GEMM:
+        return NEAP__ROLE_GEMM;
+    default:
+        return NEAP__ROLE_KERNEL;
     }
 }
 
@@ -147,7 +145,8 @@ static bool add_edges(maker *m, neap__item *item)
     return true;
 }
 
-/* A further variable that the item before writes: its new value is a part of that item. */
+/* A further variable that the item before writes: its new value is a part of that
+ * item. */
 static bool add_part(maker *m, uint32_t producer, uint8_t part)
 {
     neap__structure *s = m->s;
@@ -188,7 +187,8 @@ static int add_item(maker *m, neap_node *n)
     m->item_of[n->index - m->base] = at;
     if (item->role == NEAP__ROLE_CONSTANT) {
         item->slot = s->constant_count;
-        s->constants[s->constant_count++] = neap__tensor_keep(neap__attribute(n, "value")->tensor);
+        s->constants[s->constant_count++] =
+            neap__tensor_keep(neap__attribute(n, "value")->tensor);
     } else if (item->role == NEAP__ROLE_VARIABLE) {
         bool open = !neap__shape_known(&n->fact.shape);
         item->slot = s->variable_count;
@@ -199,7 +199,7 @@ static int add_item(maker *m, neap_node *n)
     } else if (item->role != NEAP__ROLE_FEED) {
         s->several |= n->result_count > 1;
         s->random |= (n->op->effects & NEAP__RANDOM) != 0;
-        for (int part = 1; part < written_count(n); part++) {
+        for (int part = 1; part < neap__written_count(n); part++) {
             if (!add_part(m, at, (uint8_t)part))
                 return failed(m);
         }
@@ -212,7 +212,9 @@ static int make_items(maker *m)
     neap__structure *s = m->s;
     size_t total = m->node_count, variables = 0;
     for (size_t i = 0; i < m->node_count; i++) {
-        total += written_count(m->nodes[i]) > 1 ? (size_t)written_count(m->nodes[i]) - 1 : 0;
+        total += neap__written_count(m->nodes[i]) > 1
+                     ? (size_t)neap__written_count(m->nodes[i]) - 1
+                     : 0;
         variables += m->nodes[i]->op == &neap__op_variable; /* fed ones included */
     }
     if (total >= NEAP__NONE)
@@ -225,7 +227,8 @@ static int make_items(maker *m)
     s->constants = neap__arena_array(&s->arena, total, sizeof *s->constants, m->err);
     s->variables = neap__arena_array(&s->arena, variables, sizeof *s->variables, m->err);
     s->feeds = neap__arena_array(&s->arena, s->feed_count, sizeof *s->feeds, m->err);
-    s->feed_values = neap__arena_array(&s->arena, s->feed_count, sizeof *s->feed_values, m->err);
+    s->feed_values =
+        neap__arena_array(&s->arena, s->feed_count, sizeof *s->feed_values, m->err);
     s->fetches = neap__arena_array(&s->arena, s->fetch_count, sizeof *s->fetches, m->err);
     if (neap__failed(m->err))
         return failed(m);
@@ -243,276 +246,10 @@ static int make_items(maker *m)
     return NEAP_OK;
 }
 
-/* ---- Versions --------------------------------------------------------------------------- */
+/* ---- Inference and segments ------------------------------------------------------ */
 
-/* The part of `writer` that is variable item v's new value, or NONE if it does not write v. An assignment that is
- * fed was made by an earlier segment (or stands for one): its value is the first part. */
-static uint32_t written_version(const neap__structure *s, uint32_t writer, uint32_t v)
-{
-    const neap__item *w = &s->items[writer];
-    if (w->role == NEAP__ROLE_PART)
-        return NEAP__NONE;
-    int parts = w->role == NEAP__ROLE_FEED && w->node->op->writes ? 1 : written_count(w->node);
-    for (int part = 0; part < parts; part++) {
-        if (w->node->inputs[neap__written_input(w->node->op, part)] == s->items[v].node)
-            return writer + (uint32_t)part; /* parts follow their item */
-    }
-    return NEAP__NONE;
-}
-
-static bool writes(const neap__item *item)
-{
-    return item->role == NEAP__ROLE_KERNEL && item->node->op->writes != 0;
-}
-
-/* Writes, or was fed in the place of what writes. */
-static bool is_assignment(const neap__item *item)
-{
-    return (item->role == NEAP__ROLE_KERNEL || item->role == NEAP__ROLE_FEED) &&
-           item->node->op->writes != 0;
-}
-
-/* The inputs which the item reads (as `updated` says: which it updates) see another version. */
-static void redirect(neap__item *item, uint32_t from, uint32_t to, bool updated)
-{
-    unsigned mask = writes(item) ? item->node->op->writes : 0;
-    for (uint32_t k = 0; k < item->count && to != NEAP__NONE; k++) {
-        if (item->inputs[k] == from && (k < 32 && (mask >> k & 1)) == updated)
-            item->operands[k] = to;
-    }
-}
-
-/* Gives readers of variable item v that are behind an assignment its result. `version` is scratch, an
- * entry an item: the last assignment to v at or above it. Before item `from` there is no assignment, behind item
- * `to` no reader. */
-static void resolve_variable(neap__structure *s, uint32_t v, uint32_t from, uint32_t to,
-                             uint32_t *version)
-{
-    uint32_t last = NEAP__NONE;
-    for (uint32_t i = from; i <= to; i++) {
-        neap__item *item = &s->items[i];
-        uint32_t seen = NEAP__NONE; /* as a number above all: NONE + 1 wraps to 0 */
-        for (uint32_t k = 0; k < item->count + item->control_count; k++) {
-            uint32_t above = k < item->count ? item->inputs[k] : item->controls[k - item->count];
-            if (above >= from && version[above] + 1 > seen + 1)
-                seen = version[above];
-        }
-        uint32_t own = written_version(s, i, v);
-        redirect(item, v, seen, false);
-        if (own != NEAP__NONE)
-            redirect(item, v, last, true); /* assignments chain */
-        version[i] = own != NEAP__NONE ? own : seen;
-        last = own != NEAP__NONE ? own : last;
-    }
-}
-
-/* What decides whether a variable's readers must be looked at one by one. */
-typedef struct version_facts {
-    uint32_t first, last; /* of a variable: the first item that assigns to it, the last that reads it */
-    uint16_t writers;  /* of a variable: assignments to it (saturating) */
-    bool behind;       /* some assignment is above this item */
-    bool read_behind;  /* of a variable: something behind an assignment, not one to it, reads it */
-} version_facts;
-
-static void survey_versions(const neap__structure *s, version_facts *facts)
-{
-    for (uint32_t i = 0; i < s->item_count; i++) {
-        const neap__item *item = &s->items[i];
-        for (uint32_t k = 0; k < item->count + item->control_count; k++) {
-            uint32_t above = k < item->count ? item->inputs[k] : item->controls[k - item->count];
-            facts[i].behind |= facts[above].behind || is_assignment(&s->items[above]);
-        }
-        for (uint32_t k = 0; k < item->count; k++) {
-            uint32_t v = item->inputs[k];
-            if (s->items[v].role != NEAP__ROLE_VARIABLE)
-                continue;
-            bool own = writes(item) && written_version(s, i, v) != NEAP__NONE;
-            facts[v].last = i;
-            if (own && !facts[v].writers)
-                facts[v].first = i;
-            if (own && facts[v].writers < UINT16_MAX)
-                facts[v].writers++;
-            facts[v].read_behind |= !own && facts[i].behind;
-        }
-    }
-}
-
-static int resolve_versions(maker *m)
-{
-    neap__structure *s = m->s;
-    bool any = false, fed = false; /* assignments */
-    for (uint32_t i = 0; i < s->item_count; i++) {
-        any |= is_assignment(&s->items[i]);
-        fed |= is_assignment(&s->items[i]) && s->items[i].role == NEAP__ROLE_FEED;
-    }
-    if (!any)
-        return NEAP_OK;
-    neap__account *account = m->target->account;
-    size_t bytes = s->item_count * sizeof(version_facts);
-    size_t scratch = s->item_count * sizeof(uint32_t);
-    version_facts *facts = neap__alloc_zero(account, bytes, NEAP_MEMORY_SMALL, m->err);
-    uint32_t *version = neap__alloc(account, scratch, NEAP_MEMORY_SMALL, m->err);
-    int status = facts && version ? NEAP_OK : failed(m);
-    if (!status) {
-        survey_versions(s, facts);
-        for (uint32_t v = 0; v < s->item_count; v++) {
-            bool more = fed || facts[v].read_behind; /* than its one writer may matter */
-            if (facts[v].writers > 1 || (facts[v].writers && more) || (fed && facts[v].read_behind))
-                resolve_variable(s, v, fed ? 0 : facts[v].first, facts[v].last, version);
-        }
-    }
-    neap__free(account, facts, bytes, NEAP_MEMORY_SMALL);
-    neap__free(account, version, scratch, NEAP_MEMORY_SMALL);
-    return status;
-}
-
-/* The structure's variable for the one that item v is: itself, or fed in this run (then its state is
- * written, but not read). */
-static uint32_t variable_slot(neap__structure *s, uint32_t v)
-{
-    if (s->items[v].role == NEAP__ROLE_VARIABLE)
-        return s->items[v].slot;
-    neap_node *n = (neap_node *)s->items[v].node;
-    for (uint32_t i = 0; i < s->variable_count; i++) {
-        if (s->variables[i].node == n)
-            return i;
-    }
-    s->variables[s->variable_count] = (neap__variable_use){n, NEAP__NONE, false};
-    return s->variable_count++;
-}
-
-/* The last assignment to each variable is what the commit publishes. */
-static int list_writes(maker *m)
-{
-    neap__structure *s = m->s;
-    size_t most = 0;
-    for (uint32_t i = 0; i < s->item_count; i++)
-        most += writes(&s->items[i]) ? (size_t)written_count(s->items[i].node) : 0;
-    s->writes = neap__arena_array(&s->arena, most, sizeof *s->writes, m->err);
-    uint32_t *last = neap__arena_array(&s->arena, s->nodes, sizeof *last, m->err);
-    if (!s->writes || !last)
-        return failed(m);
-    memset(last, 0xFF, s->nodes * sizeof *last); /* there are no more variables than nodes */
-    for (uint32_t i = 0; i < s->item_count; i++) {
-        const neap__item *item = &s->items[i];
-        for (int part = 0; writes(item) && part < written_count(item->node); part++) {
-            uint32_t v = item->inputs[neap__written_input(item->node->op, part)];
-            uint32_t slot = variable_slot(s, v);
-            if (last[slot] == NEAP__NONE)
-                last[slot] = s->write_count++;
-            s->writes[last[slot]] =
-                (neap__write){.variable = slot, .item = i, .part = (uint8_t)part};
-        }
-    }
-    return NEAP_OK;
-}
-
-/* ---- Inference and segments --------------------------------------------------------------- */
-
-/* Facts of all items, and where they are made. `several` holds the facts of the results of operations that
- * have several, for their parts; NULL where a structure has none. */
-typedef struct inferrer {
-    const neap__structure *s;
-    const neap__request *request;
-    neap__fact *facts, *in;
-    const neap__fact **several;
-    neap__arena *arena;
-    neap_error *err;
-} inferrer;
-
-static int infer_node(inferrer *f, uint32_t i)
-{
-    const neap__item *item = &f->s->items[i];
-    const neap_node *n = item->node;
-    neap__fact *out = &f->facts[i];
-    for (uint32_t k = 0; k < item->count; k++)
-        f->in[k] = f->facts[item->inputs[k]];
-    if (n->result_count > 1) {
-        out = neap__arena_array(f->arena, n->result_count, sizeof *out, f->err);
-        if (!out)
-            return f->err->code;
-        f->several[i] = out;
-    }
-    *out = (neap__fact){.dtype = n->fact.dtype};
-    neap__inference inference = {.node = n, .in = f->in, .out = out, .arena = f->arena,
-                                 .caller = f->request->caller, .err = f->err};
-    if (item->role == NEAP__ROLE_PART && f->several)
-        inference.results = f->several[item->inputs[0]];
-    int status = n->op->infer(&inference);
-    if (n->result_count > 1)
-        f->facts[i] = (neap__fact){.dtype = NEAP_DTYPE_NONE};
-    if (status)
-        neap__blame(f->err, n);
-    return status;
-}
-
-static int infer_item(inferrer *f, uint32_t i)
-{
-    const neap__structure *s = f->s;
-    const neap__item *item = &s->items[i];
-    neap__fact *facts = f->facts;
-    switch (item->role) {
-    case NEAP__ROLE_FEED:
-        facts[i] = f->request->facts[item->slot];
-        if (!s->feed_values[item->slot])
-            facts[i].known = NULL;
-        return NEAP_OK;
-    case NEAP__ROLE_VARIABLE:
-        facts[i] = item->node->fact;
-        return s->variables[item->slot].open
-                   ? f->request->variable_shape(f->request->context, item->node,
-                                                &facts[i].shape, f->err)
-                   : NEAP_OK;
-    case NEAP__ROLE_CONSTANT:
-        if (item->node->op == &neap__op_constant) {
-            facts[i] = item->node->fact;
-            return NEAP_OK;
-        }
-        break; /* folded: as its operation says */
-    case NEAP__ROLE_PART:
-        if (item->node->op == &neap__op_variable) {
-            const neap__item *w = &s->items[item->inputs[0]];
-            facts[i] = facts[w->inputs[neap__written_input(w->node->op, item->part)]];
-            return NEAP_OK;
-        }
-        break;
-    default: break;
-    }
-    return infer_node(f, i);
-}
-
-int neap__infer_items(const neap__structure *s, const neap__request *request, neap__fact *facts,
-                      const neap__fact **several, neap__arena *arena, bool guards,
-                      uint32_t *open, neap_error *err)
-{
-    inferrer f = {.s = s, .request = request, .facts = facts, .several = several,
-                  .arena = arena, .err = err};
-    f.in = neap__arena_array(arena, s->max_inputs + 1, sizeof *f.in, err);
-    if (!f.in)
-        return err->code;
-    *open = NEAP__NONE;
-    for (uint32_t i = 0; i < s->item_count; i++) {
-        const neap__item *item = &s->items[i];
-        int status = infer_item(&f, i);
-        if (status)
-            return status;
-        if (facts[i].dtype != NEAP_DTYPE_NONE && !neap__shape_known(&facts[i].shape)) {
-            *open = i;
-            return NEAP_OK;
-        }
-        if (!guards)
-            continue;
-        if ((item->equal &&
-             !neap__shape_equal(&facts[i].shape, &facts[item->operands[0]].shape)) ||
-            (item->role == NEAP__ROLE_KNOWN && !neap__known_all(facts[i].known)) ||
-            (item->flip_a && !neap__takes_transpose(s, facts, i, 0)) ||
-            (item->flip_b && !neap__takes_transpose(s, facts, i, 1)))
-            return NEAP__STALE;
-    }
-    return NEAP_OK;
-}
-
-/* Marks in `above` the ancestors of item `from`, itself included: what a run of it would run. */
+/* Marks in `above` the ancestors of item `from`, itself included: what a run of it would
+ * run. */
 static void mark_above(const neap__structure *s, uint32_t from, bool *above)
 {
     above[from] = true;
@@ -538,8 +275,8 @@ static bool specialise(maker *m, const bool *above)
     return more;
 }
 
-/* Ends the segment: the items above `wanted` that are read from outside, as nodes to compute; assignments too,
- * whose new values the run keeps for its commit. */
+/* Ends the segment: the items above `wanted` that are read from outside, as nodes to
+ * compute; assignments too, whose new values the run keeps for its commit. */
 static int end_segment(maker *m, const bool *above, const bool *wanted)
 {
     neap__structure *s = m->s;
@@ -556,15 +293,15 @@ static int end_segment(maker *m, const bool *above, const bool *wanted)
         if (!above[i])
             continue;
         bool computed = item->role >= NEAP__ROLE_ALIAS && item->node->fact.dtype;
-        if (computed ? wanted[i] || read[i] || item->fetched || writes(item)
+        if (computed ? wanted[i] || read[i] || item->fetched || neap__writes(item)
                      : wanted[i] && item->role == NEAP__ROLE_VARIABLE)
             s->segment[s->segment_count++] = (neap_node *)item->node;
     }
     return NEAP_OK;
 }
 
-/* Item `open` has a shape that inference cannot tell. Either small feeds can (*again), or the values that
- * it depends on must be computed first. */
+/* Item `open` has a shape that inference cannot tell. Either small feeds can (*again), or
+ * the values that it depends on must be computed first. */
 static int open_shape(maker *m, uint32_t open, bool *again)
 {
     neap__structure *s = m->s;
@@ -584,8 +321,9 @@ static int open_shape(maker *m, uint32_t open, bool *again)
     }
     if (!status && !any) {
         char shape[NEAP__SHAPE_SIZE];
-        status = neap__fail(m->err, NEAP_EUNSUP, "its shape %s is not known before it runs",
-                            neap__shape_text(shape, &m->facts[open].shape));
+        status =
+            neap__fail(m->err, NEAP_EUNSUP, "its shape %s is not known before it runs",
+                       neap__shape_text(shape, &m->facts[open].shape));
         neap__blame(m->err, item->node);
     }
     if (!status) {
@@ -594,7 +332,8 @@ static int open_shape(maker *m, uint32_t open, bool *again)
             status = end_segment(m, above, wanted);
     }
     if (!status && !*again && !s->segment_count) {
-        status = neap__fail(m->err, NEAP_ESHAPE, "its size cannot be told from what is fed");
+        status =
+            neap__fail(m->err, NEAP_ESHAPE, "its size cannot be told from what is fed");
         neap__blame(m->err, item->node);
     }
     neap__free(account, above, bytes, NEAP_MEMORY_SMALL);
@@ -606,15 +345,17 @@ static int infer(maker *m)
 {
     neap__structure *s = m->s;
     const neap__fact **several = NULL;
-    m->facts = neap__arena_array(&m->facts_arena, s->item_count, sizeof *m->facts, m->err);
+    m->facts =
+        neap__arena_array(&m->facts_arena, s->item_count, sizeof *m->facts, m->err);
     if (s->several)
-        several = neap__arena_array(&m->facts_arena, s->item_count, sizeof *several, m->err);
+        several =
+            neap__arena_array(&m->facts_arena, s->item_count, sizeof *several, m->err);
     if (neap__failed(m->err))
         return failed(m);
     for (bool again = true; again && !s->segment_count;) {
         uint32_t open;
-        int status = neap__infer_items(s, m->request, m->facts, several, &m->facts_arena, false,
-                                       &open, m->err);
+        int status = neap__infer_items(s, m->request, m->facts, several, &m->facts_arena,
+                                       false, &open, m->err);
         again = false;
         if (!status && open != NEAP__NONE)
             status = open_shape(m, open, &again);
@@ -630,20 +371,21 @@ static void mark_known(neap__structure *s, const neap__fact *facts)
     for (uint32_t i = 0; i < s->item_count; i++) {
         neap__item *item = &s->items[i];
         if (item->role >= NEAP__ROLE_ALIAS && item->role != NEAP__ROLE_PART &&
-            neap__known_all(facts[i].known) && !(item->node->op->effects & ~(unsigned)NEAP__FALLIBLE))
+            neap__known_all(facts[i].known) &&
+            !(item->node->op->effects & ~(unsigned)NEAP__FALLIBLE))
             item->role = NEAP__ROLE_KNOWN;
     }
 }
 
-/* ---- The structure ------------------------------------------------------------------------ */
+/* ---- The structure --------------------------------------------------------------- */
 
 static int make(maker *m)
 {
     neap__structure *s = m->s;
     int status = prune(m);
     status = status ? status : make_items(m);
-    status = status ? status : resolve_versions(m);
-    status = status ? status : list_writes(m);
+    status = status ? status : neap__resolve_versions(s, m->err);
+    status = status ? status : neap__list_writes(s, m->err);
     status = status ? status : infer(m);
     if (status || s->segment_count)
         return status;
@@ -657,8 +399,8 @@ static int make(maker *m)
     return status ? status : neap__form_units(s, m->facts, m->err);
 }
 
-neap__structure *neap__structure_new(const neap__target *target, const neap__request *request,
-                                     neap_error *err)
+neap__structure *neap__structure_new(const neap__target *target,
+                                     const neap__request *request, neap_error *err)
 {
     neap__account *account = target->account;
     neap__structure *s = neap__alloc_zero(account, sizeof *s, NEAP_MEMORY_SMALL, err);

@@ -1,12 +1,13 @@
 /* units.c - items become units, one for each instruction, in the order of execution.
  *
- * Fusion. Walking from the last item to the first, an element-wise item joins the unit of its readers when
- * all of them are in that one unit, its shape is the unit's domain, and the unit has room. Since all
- * its readers are inside, joining can never close a cycle. A product joins likewise, once: the
- * unit becomes its epilogue.
+ * Fusion. Walking from the last item to the first, an element-wise item joins the unit of
+ * its readers when all of them are in that one unit, its shape is the unit's domain, and
+ * the unit has room. Since all its readers are inside, joining can never close a cycle. A
+ * product joins likewise, once: the unit becomes its epilogue.
  *
- * Order. Terminal writes come last, in a tail of their own: the commit executes them, under the session's lock, with every buffer
- * at hand. So they may write a variable in place: nothing after them can fail. */
+ * Order. Terminal writes come last, in a tail of their own: the commit executes them,
+ * under the session's lock, with every buffer at hand. So they may write a variable in
+ * place: nothing after them can fail. */
 #include "plan/plan.h"
 
 #include <string.h>
@@ -22,7 +23,7 @@ typedef struct draft {
 typedef struct former {
     neap__structure *s;
     const neap__fact *facts;
-    uint32_t *reader; /* of each item: the draft that all its readers are in, MIXED, or NONE */
+    uint32_t *reader; /* of an item: the draft that holds all its readers, MIXED, NONE */
     uint32_t *next;   /* the member after this one in its draft */
     uint32_t *draft;  /* of each item that is computed, or NONE */
     uint8_t *lasts;   /* how many last writes of a variable an item makes */
@@ -31,10 +32,10 @@ typedef struct former {
     neap_error *err;
 } former;
 
-/* ---- What is live ------------------------------------------------------------------------- */
+/* ---- What is live ---------------------------------------------------------------- */
 
-/* Operands read as data. Inputs that came as attributes count: positions are read at run time, and sizes
- * are known by now, so that they cost nothing. */
+/* Operands read as data. Inputs that came as attributes count: positions are read at run
+ * time, and sizes are known by now, so that they cost nothing. */
 static bool reads(const neap__item *item, uint32_t k)
 {
     return !neap__shape_only(item->node, k) &&
@@ -51,8 +52,8 @@ static void mark_live(neap__structure *s)
     const unsigned always = NEAP__WRITES | NEAP__ORDERED | NEAP__CALLER;
     for (uint32_t i = 0; i < s->item_count; i++) {
         neap__item *item = &s->items[i];
-        item->live |= item->fetched ||
-                      (item->role == NEAP__ROLE_KERNEL && (item->node->op->effects & always));
+        item->live |= item->fetched || (item->role == NEAP__ROLE_KERNEL &&
+                                        (item->node->op->effects & always));
         if (item->fetched)
             s->items[item->same].fetched = true;
         if (item->role == NEAP__ROLE_ALIAS)
@@ -90,10 +91,10 @@ uint32_t neap__element_inputs(const neap_node *n)
     return count;
 }
 
-/* ---- Registers ---------------------------------------------------------------------------- */
+/* ---- Registers ------------------------------------------------------------------- */
 
-int neap__assign_registers(const neap__structure *s, const uint32_t *members, uint32_t count,
-                           uint8_t *registers)
+int neap__assign_registers(const neap__structure *s, const uint32_t *members,
+                           uint32_t count, uint8_t *registers)
 {
     uint32_t last[NEAP__PROGRAM_STEPS]; /* the last member that reads each */
     memset(last, 0, sizeof last);
@@ -136,7 +137,7 @@ int neap__assign_registers(const neap__structure *s, const uint32_t *members, ui
     return most;
 }
 
-/* ---- Drafts ------------------------------------------------------------------------------- */
+/* ---- Drafts ---------------------------------------------------------------------- */
 
 static void note_reader(former *f, uint32_t item, uint32_t draft_or_mixed)
 {
@@ -211,11 +212,15 @@ static void draft_item(former *f, uint32_t i)
             to = new_draft(f, i);
         f->drafts[to].gemm = i;
         break;
-    case NEAP__ROLE_KERNEL: to = new_draft(f, i); break;
-    default: break;
+    case NEAP__ROLE_KERNEL:
+        to = new_draft(f, i);
+        break;
+    default:
+        break;
     }
     f->draft[i] = to;
-    if (item->role == NEAP__ROLE_ELEMENT || item->role == NEAP__ROLE_NOTHING || !has_operands(item))
+    if (item->role == NEAP__ROLE_ELEMENT || item->role == NEAP__ROLE_NOTHING ||
+        !has_operands(item))
         return;
     for (uint32_t k = 0; k < item->count; k++) {
         if (reads(item, k))
@@ -223,7 +228,8 @@ static void draft_item(former *f, uint32_t i)
     }
 }
 
-/* A run that needs more registers than there are is taken apart: every member by itself. */
+/* A run that needs more registers than there are is taken apart: every member by
+ * itself. */
 static void split_if_wide(former *f, uint32_t at)
 {
     uint32_t members[NEAP__PROGRAM_STEPS], count = 0;
@@ -231,12 +237,14 @@ static void split_if_wide(former *f, uint32_t at)
     for (uint32_t i = f->drafts[at].first; i != NEAP__NONE; i = f->next[i])
         members[count++] = i;
     if (count <= NEAP__PROGRAM_REGISTERS ||
-        neap__assign_registers(f->s, members, count, registers) <= NEAP__PROGRAM_REGISTERS)
+        neap__assign_registers(f->s, members, count, registers) <=
+            NEAP__PROGRAM_REGISTERS)
         return;
     uint32_t gemm = f->drafts[at].gemm;
     for (uint32_t m = 0; m < count; m++) {
         uint32_t to = members[m] == f->drafts[at].root ? at : new_draft(f, members[m]);
-        f->drafts[to] = (draft){.root = members[m], .gemm = NEAP__NONE, .first = NEAP__NONE};
+        f->drafts[to] =
+            (draft){.root = members[m], .gemm = NEAP__NONE, .first = NEAP__NONE};
         f->next[members[m]] = NEAP__NONE;
         join(f, members[m], to);
         f->draft[members[m]] = to;
@@ -247,9 +255,10 @@ static void split_if_wide(former *f, uint32_t at)
     }
 }
 
-/* ---- Units -------------------------------------------------------------------------------- */
+/* ---- Units ----------------------------------------------------------------------- */
 
-/* Is the item's every write the last of its variable, read by nobody in this run, and sure? */
+/* Is the item's every write the last of its variable, read by nobody in this run, and
+ * sure? */
 static bool is_terminal(const former *f, uint32_t i)
 {
     const neap__item *item = &f->s->items[i];
@@ -273,8 +282,11 @@ static int add_unit(former *f, const draft *d)
     if (!members)
         return f->err->code;
     neap__unit *unit = &s->units[s->unit_count];
-    *unit = (neap__unit){.root = d->root, .gemm = d->gemm, .members = members,
-                         .loads = members + d->count, .load_count = d->load_count};
+    *unit = (neap__unit){.root = d->root,
+                         .gemm = d->gemm,
+                         .members = members,
+                         .loads = members + d->count,
+                         .load_count = d->load_count};
     for (uint32_t i = d->first; i != NEAP__NONE; i = f->next[i]) {
         members[unit->member_count++] = i;
         s->items[i].unit = s->unit_count;
@@ -287,7 +299,8 @@ static int add_unit(former *f, const draft *d)
     return NEAP_OK;
 }
 
-/* Units by the order of their roots, first the body, then the tail; then the body by the better schedule. */
+/* Units by the order of their roots, first the body, then the tail; then the body by the
+ * better schedule. */
 static int order_units(former *f)
 {
     neap__structure *s = f->s;
@@ -310,8 +323,8 @@ static int order_units(former *f)
     return neap__schedule(s, f->facts, f->err);
 }
 
-/* A terminal write goes in place if no unit after it reads the variable's old value. `reader` now holds, for
- * each item, the last tail unit that reads its storage. */
+/* A terminal write goes in place if no unit after it reads the variable's old value.
+ * `reader` now holds, for each item, the last tail unit that reads its storage. */
 static void settle_writes(former *f)
 {
     neap__structure *s = f->s;
@@ -325,10 +338,12 @@ static void settle_writes(former *f)
     }
     for (uint32_t w = 0; w < s->write_count; w++) {
         neap__write *write = &s->writes[w];
-        uint32_t unit = s->items[write->item].unit, read = s->variables[write->variable].item;
+        uint32_t unit = s->items[write->item].unit,
+                 read = s->variables[write->variable].item;
         write->terminal = unit >= s->tail;
-        write->in_place = write->terminal && (read == NEAP__NONE || f->reader[read] == NEAP__NONE ||
-                                              f->reader[read] <= unit);
+        write->in_place =
+            write->terminal && (read == NEAP__NONE || f->reader[read] == NEAP__NONE ||
+                                f->reader[read] <= unit);
     }
 }
 
@@ -357,7 +372,8 @@ int neap__form_units(neap__structure *s, const neap__fact *facts, neap_error *er
     mark_live(s);
     former f = {.s = s, .facts = facts, .err = err};
     neap__account *a = s->account;
-    size_t n = s->item_count, words = n * sizeof(uint32_t), room = (n + 1) * sizeof(draft);
+    size_t n = s->item_count, words = n * sizeof(uint32_t),
+           room = (n + 1) * sizeof(draft);
     f.reader = neap__alloc(a, words, NEAP_MEMORY_SMALL, err);
     f.next = neap__alloc(a, words, NEAP_MEMORY_SMALL, err);
     f.draft = neap__alloc(a, words, NEAP_MEMORY_SMALL, err);

@@ -1,7 +1,7 @@
 /* cache.c - structures and plans that were made before, found again by what is asked.
  *
- * Both lists are short and ordered by last use, so that what a program runs over and over is found at once.
- * An evicted plan lives until its last run ends: it is counted. */
+ * Both lists are short and ordered by last use, so that what a program runs over and over
+ * is found at once. An evicted plan lives until its last run ends: it is counted. */
 #include "session/session.h"
 
 #include <string.h>
@@ -9,7 +9,8 @@
 #define MOST_PLANS 256
 #define MOST_BYTES ((size_t)256 << 20)
 
-static bool same_key(const uint64_t *words, size_t count, uint64_t hash, const neap__key *key)
+static bool same_key(const uint64_t *words, size_t count, uint64_t hash,
+                     const neap__key *key)
 {
     return hash == key->hash && count == key->count &&
            !memcmp(words, key->words, count * sizeof *words);

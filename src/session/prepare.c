@@ -1,10 +1,11 @@
-/* prepare.c - from what a run asks to the plan that it executes: found in the cache, or made; with what must
- * come first: the segments that tell sizes, and the first values of variables. */
+/* prepare.c - from what a run asks to the plan that it executes: found in the cache, or
+ * made; with what must come first: the segments that tell sizes, and the first values of
+ * variables. */
 #include "session/session.h"
 
 #include <string.h>
 
-/* ---- Keys --------------------------------------------------------------------------------- */
+/* ---- Keys ------------------------------------------------------------------------ */
 
 #define KEY_WORDS 96 /* on the stack; longer keys are allocated */
 
@@ -34,7 +35,8 @@ static bool words_room(words *w, size_t more, neap_error *err)
     if (w->count + more <= w->capacity)
         return true;
     size_t capacity = (w->count + more) * 2;
-    uint64_t *data = neap__alloc(w->account, capacity * sizeof *data, NEAP_MEMORY_SMALL, err);
+    uint64_t *data =
+        neap__alloc(w->account, capacity * sizeof *data, NEAP_MEMORY_SMALL, err);
     if (!data)
         return false;
     memcpy(data, w->data, w->count * sizeof *data);
@@ -81,7 +83,8 @@ static bool shape_words(words *w, const neap__shape *shape, neap_error *err)
     return true;
 }
 
-/* The sizes that a structure depends on: of feeds, of fed values, of open variables. Under the lock. */
+/* The sizes that a structure depends on: of feeds, of fed values, of open variables.
+ * Under the lock. */
 static bool size_words(const neap__running *r, const neap__structure *s, words *w,
                        neap_error *err)
 {
@@ -106,7 +109,7 @@ static bool size_words(const neap__running *r, const neap__structure *s, words *
     return true;
 }
 
-/* ---- Requests ----------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------- */
 
 typedef struct asked {
     neap__request request;
@@ -167,10 +170,10 @@ static int ask(neap__running *r, asked *a, neap_error *err)
     return NEAP_OK;
 }
 
-/* ---- Segments ----------------------------------------------------------------------------- */
+/* ---- Segments -------------------------------------------------------------------- */
 
-static int add_segment_feeds(neap__running *r, neap_node *const *nodes, neap_tensor **values,
-                             size_t count, neap_error *err)
+static int add_segment_feeds(neap__running *r, neap_node *const *nodes,
+                             neap_tensor **values, size_t count, neap_error *err)
 {
     neap__account *account = r->session->account;
     size_t total = r->feed_count + count;
@@ -187,8 +190,8 @@ static int add_segment_feeds(neap__running *r, neap_node *const *nodes, neap_ten
     return NEAP_OK;
 }
 
-/* Computes what a segment ends with, and feeds it to the rest of the run. Under the turn, so that all
- * segments see the variables alike. */
+/* Computes what a segment ends with, and feeds it to the rest of the run. Under the turn,
+ * so that all segments see the variables alike. */
 static int run_segment(neap__running *r, const neap__structure *s, neap_error *err)
 {
     neap__account *account = r->session->account;
@@ -218,7 +221,7 @@ static int run_segment(neap__running *r, const neap__structure *s, neap_error *e
     return status;
 }
 
-/* ---- Plans -------------------------------------------------------------------------------- */
+/* ---- Plans ----------------------------------------------------------------------- */
 
 /* Under the lock: do all variables that the structure reads have a value? */
 static bool has_values(const neap__running *r, const neap__structure *s)
@@ -241,10 +244,11 @@ static int make_values(neap__running *r, const neap__structure *s, neap_error *e
     return NEAP_OK;
 }
 
-/* Under the lock: a plan in the cache, held; or NULL with, in *structure, what kept it from being found: a
- * structure that ends a segment or whose variables need values (held), or NULL. */
-static neap__plan *find_plan(neap__running *r, const neap__key *key, neap__structure **structure,
-                             neap_error *err)
+/* Under the lock: a plan in the cache, held; or NULL with, in *structure, what kept it
+ * from being found: a structure that ends a segment or whose variables need values
+ * (held), or NULL. */
+static neap__plan *find_plan(neap__running *r, const neap__key *key,
+                             neap__structure **structure, neap_error *err)
 {
     neap__cache *cache = &r->session->cache;
     neap__plan *plan = NULL;
@@ -274,7 +278,8 @@ static neap__plan *find_plan(neap__running *r, const neap__key *key, neap__struc
     return plan;
 }
 
-static void keep_plan(neap__running *r, const neap__key *key, neap__structure *s, neap__plan *p)
+static void keep_plan(neap__running *r, const neap__key *key, neap__structure *s,
+                      neap__plan *p)
 {
     neap_session *session = r->session;
     if (r->initial) /* made once */
@@ -318,7 +323,8 @@ static int plan_from_cache(neap__running *r, const neap__key *key, const asked *
     return status;
 }
 
-/* Makes a plan, and the structure if need be. *structure receives one that needs something first. */
+/* Makes a plan, and the structure if need be. *structure receives one that needs
+ * something first. */
 static int make_plan(neap__running *r, const neap__key *key, neap__plan **out,
                      neap__structure **structure, neap_error *err)
 {
@@ -340,8 +346,9 @@ static int make_plan(neap__running *r, const neap__key *key, neap__plan **out,
             if (!status)
                 status = neap__plan_new(&session->target, s, &a.request, out, err);
             if (status == NEAP__STALE)
-                status = neap__fail(err, NEAP_ESTATE, "a variable's shape changed while a plan "
-                                                      "was made");
+                status = neap__fail(err, NEAP_ESTATE,
+                                    "a variable's shape changed while a plan "
+                                    "was made");
         }
     }
     if (!status && *out)
@@ -368,7 +375,8 @@ int neap__prepare(neap__running *r, neap__plan **out, neap_error *err)
             *out = find_plan(r, &key, &first, err);
             pthread_mutex_unlock(&session->lock);
             if (!*out && !first)
-                status = neap__failed(err) ? err->code : make_plan(r, &key, out, &first, err);
+                status =
+                    neap__failed(err) ? err->code : make_plan(r, &key, out, &first, err);
         }
         words_free(&w);
         if (first && first->segment_count)
@@ -382,16 +390,17 @@ int neap__prepare(neap__running *r, neap__plan **out, neap_error *err)
     return status;
 }
 
-/* ---- First values ------------------------------------------------------------------------- */
+/* ---- First values ---------------------------------------------------------------- */
 
-bool neap__values_room(neap__running *r, neap_tensor ***values, size_t *held, size_t count,
-                       neap_error *err)
+bool neap__values_room(neap__running *r, neap_tensor ***values, size_t *held,
+                       size_t count, neap_error *err)
 {
     if (count <= *held)
         return true;
     neap__account *account = r->session->account;
     count += count / 2 + 8;
-    neap_tensor **grown = neap__alloc_zero(account, count * sizeof *grown, NEAP_MEMORY_SMALL, err);
+    neap_tensor **grown =
+        neap__alloc_zero(account, count * sizeof *grown, NEAP_MEMORY_SMALL, err);
     if (!grown)
         return false;
     if (*held)
@@ -411,15 +420,16 @@ static bool has_value(neap__running *r, const neap_node *v)
 }
 
 /* Pushes the variables without a value that the initial value of `v` reads. */
-static int push_needed(neap__running *r, const neap_node *v, neap_node ***stack, size_t *count,
-                       size_t *capacity, neap_error *err)
+static int push_needed(neap__running *r, const neap_node *v, neap_node ***stack,
+                       size_t *count, size_t *capacity, neap_error *err)
 {
     neap__account *account = r->session->account;
     neap_node *const roots[] = {v->initial}, **above = NULL;
     size_t above_count = 0, room = 0;
     if (v->initial->op == &neap__op_constant)
         return NEAP_OK;
-    int status = neap__ancestors(account, roots, 1, true, NULL, &above, &above_count, &room, err);
+    int status =
+        neap__ancestors(account, roots, 1, true, NULL, &above, &above_count, &room, err);
     for (size_t i = 0; i < above_count && !status; i++) {
         if (above[i]->op != &neap__op_variable || has_value(r, above[i]))
             continue;
@@ -433,8 +443,8 @@ static int push_needed(neap__running *r, const neap_node *v, neap_node ***stack,
     return status;
 }
 
-/* The initial value of a variable, everything it reads having one. Draws are those of run 0, so that an initial
- * value does not depend on when it is made. */
+/* The initial value of a variable, everything it reads having one. Draws are those of run
+ * 0, so that an initial value does not depend on when it is made. */
 static int compute_initial(neap__running *r, const neap_node *v, neap_tensor **out,
                            neap_error *err)
 {
@@ -482,8 +492,8 @@ int neap__first_values(neap__running *r, neap_node *const *variables, size_t cou
         neap__take_turn(r);
         if (has_value(r, variables[i])) /* by the run whose turn it was */
             continue;
-        if (!neap__grow(account, (void **)&stack, &capacity, 1, sizeof *stack, NEAP_MEMORY_SMALL,
-                        err))
+        if (!neap__grow(account, (void **)&stack, &capacity, 1, sizeof *stack,
+                        NEAP_MEMORY_SMALL, err))
             status = err->code;
         else
             stack[depth++] = variables[i];
@@ -499,8 +509,8 @@ int neap__first_values(neap__running *r, neap_node *const *variables, size_t cou
                 continue;
             depth--;
             neap_tensor *value = NULL;
-            if (!neap__values_room(r, &r->first, &r->first_count, (size_t)v->list_index + 1,
-                                   err))
+            if (!neap__values_room(r, &r->first, &r->first_count,
+                                   (size_t)v->list_index + 1, err))
                 status = err->code;
             else
                 status = compute_initial(r, v, &value, err);

@@ -2,17 +2,18 @@
  *
  * The life of a run that writes
  *
- *     enter ── prepare ── turn ── pin ── execute the body ── take results ── commit ── leave
- *                                    (anything here may fail: nothing has changed)   │
- *                                                                         lock, spares, tail, swap
+ *     enter ─ prepare ─ turn ─ pin ─ the body ─ results ─ commit ─ leave
+ *     (up to here anything may fail: nothing has changed)    │
+ *                                                lock, spares, the tail, swap
  *
- * A run that only reads has neither turn nor commit. Everything that the commit needs (spare buffers, the views
- * that are handed out) is made before its first write; from there on nothing can fail. */
+ * A run that only reads has neither turn nor commit. Everything that the commit needs
+ * (spare buffers, the views that are handed out) is made before its first write; from
+ * there on nothing can fail. */
 #include "session/session.h"
 
 #include <string.h>
 
-/* ---- Blocks ------------------------------------------------------------------------------- */
+/* ---- Blocks ---------------------------------------------------------------------- */
 
 static neap__block take_block(neap_session *s)
 {
@@ -34,18 +35,19 @@ static int fit_block(neap_session *s, neap__block *block, size_t size, neap_erro
     return NEAP_OK;
 }
 
-/* Under the lock: back to the free ones; false if it is larger than any plan in use, or there is no room. */
+/* Under the lock: back to the free ones; false if it is larger than any plan in use, or
+ * there is no room. */
 static bool give_block(neap_session *s, neap__block block)
 {
     if (!block.memory || block.size > s->cache.largest ||
-        !neap__grow(s->account, (void **)&s->blocks, &s->block_capacity, s->block_count + 1,
-                    sizeof *s->blocks, NEAP_MEMORY_SMALL, NULL))
+        !neap__grow(s->account, (void **)&s->blocks, &s->block_capacity,
+                    s->block_count + 1, sizeof *s->blocks, NEAP_MEMORY_SMALL, NULL))
         return false;
     s->blocks[s->block_count++] = block;
     return true;
 }
 
-/* ---- Enter and leave ---------------------------------------------------------------------- */
+/* ---- Enter and leave ------------------------------------------------------------- */
 
 int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *options,
                     neap_error *err)
@@ -70,7 +72,8 @@ int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *o
     }
     r->epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
     pthread_mutex_unlock(&s->lock);
-    return other ? neap__fail(err, NEAP_EBUSY, "session: a run inside a run of the same session")
+    return other ? neap__fail(err, NEAP_EBUSY,
+                              "session: a run inside a run of the same session")
                  : NEAP_OK;
 }
 
@@ -92,8 +95,8 @@ void neap__drop_segments(neap__running *r)
 {
     for (size_t i = 0; i < r->segment_count; i++)
         neap_tensor_release(r->feeds[r->feed_count - 1 - i].value);
-    neap__free(r->session->account, r->segments, r->segment_capacity * sizeof *r->segments,
-               NEAP_MEMORY_SMALL);
+    neap__free(r->session->account, r->segments,
+               r->segment_capacity * sizeof *r->segments, NEAP_MEMORY_SMALL);
     drop_values(r->session, r->later, r->later_count);
 }
 
@@ -123,7 +126,7 @@ static bool stopped(void *context)
            (r->deadline > 0 && neap__now() > r->deadline);
 }
 
-/* ---- Pin ---------------------------------------------------------------------------------- */
+/* ---- Pin ------------------------------------------------------------------------- */
 
 /* Under the lock. */
 static void pin(neap__running *r, neap__run *run)
@@ -167,62 +170,71 @@ static int make_tensors(neap__run *run, neap_error *err)
     const neap__structure *s = p->structure;
     int status = NEAP_OK;
     for (uint32_t i = 0; i < p->result_count && !status; i++)
-        status = make_tensor(run, &p->results[i], &run->results[i], p->first_result + i, err);
+        status =
+            make_tensor(run, &p->results[i], &run->results[i], p->first_result + i, err);
     for (uint32_t i = 0; i < s->write_count && !status; i++) {
         if (!s->writes[i].terminal)
-            status = make_tensor(run, &p->writes[i], &run->written[i], p->first_write + i, err);
+            status = make_tensor(run, &p->writes[i], &run->written[i], p->first_write + i,
+                                 err);
     }
     return status;
 }
 
-/* ---- Results ------------------------------------------------------------------------------ */
+/* ---- Results --------------------------------------------------------------------- */
 
 static neap_tensor *fetched(const neap__run *run, const neap__fetch *f)
 {
     const neap__plan *p = run->plan;
     const neap__structure *s = p->structure;
     switch (f->source) {
-    case NEAP__FROM_RESULT: return run->results[f->index];
-    case NEAP__FROM_FEED: return run->feeds[f->index];
-    case NEAP__FROM_VARIABLE: return run->pinned[f->index];
+    case NEAP__FROM_RESULT:
+        return run->results[f->index];
+    case NEAP__FROM_FEED:
+        return run->feeds[f->index];
+    case NEAP__FROM_VARIABLE:
+        return run->pinned[f->index];
     case NEAP__FROM_CONSTANT:
         return f->index < s->constant_count ? s->constants[f->index]
                                             : p->known[f->index - s->constant_count];
     case NEAP__FROM_STAGED:
-    case NEAP__FROM_COMMIT: return run->written[f->index];
-    default: return NULL;
+    case NEAP__FROM_COMMIT:
+        return run->written[f->index];
+    default:
+        return NULL;
     }
 }
 
-/* The host's own tensors must be such as the results are, and nobody else's, because a tensor that others hold
- * never changes; told before anything runs. */
-static int check_out(const neap__run *run, neap_node *const *fetches, neap_tensor *const *out,
-                     neap_error *err)
+/* The host's own tensors must be such as the results are, and nobody else's, because a
+ * tensor that others hold never changes; told before anything runs. */
+static int check_out(const neap__run *run, neap_node *const *fetches,
+                     neap_tensor *const *out, neap_error *err)
 {
     const neap__plan *p = run->plan;
     for (uint32_t i = 0; i < p->structure->fetch_count; i++) {
         const neap__fetch *f = &p->fetches[i];
         if (!out[i])
             continue;
-        if (out[i]->base || atomic_load_explicit(&out[i]->references, memory_order_acquire) > 1)
-            return neap__fail(err, NEAP_EARG, "out[%u] is held by others too and cannot be written",
+        if (out[i]->base ||
+            atomic_load_explicit(&out[i]->references, memory_order_acquire) > 1)
+            return neap__fail(err, NEAP_EARG,
+                              "out[%u] is held by others too and cannot be written",
                               (unsigned)i);
         if (f->source != NEAP__FROM_NOTHING && out[i]->dtype == f->dtype &&
             neap__shape_equal(&out[i]->shape, &f->shape))
             continue;
         char is[NEAP__SHAPE_SIZE], wanted[NEAP__SHAPE_SIZE];
-        neap__fail(err, NEAP_ESHAPE, "out[%u] is %s of shape %s, the value is %s of shape %s",
-                   (unsigned)i, neap_dtype_name(out[i]->dtype),
-                   neap__shape_text(is, &out[i]->shape), neap_dtype_name(f->dtype),
-                   neap__shape_text(wanted, &f->shape));
+        neap__fail(err, NEAP_ESHAPE,
+                   "out[%u] is %s of shape %s, the value is %s of shape %s", (unsigned)i,
+                   neap_dtype_name(out[i]->dtype), neap__shape_text(is, &out[i]->shape),
+                   neap_dtype_name(f->dtype), neap__shape_text(wanted, &f->shape));
         neap__blame(err, fetches[i]);
         return NEAP_ESHAPE;
     }
     return NEAP_OK;
 }
 
-/* Before the commit: what is handed over, where it is not the commit's to give. Where out[i] is the host's own,
- * nothing is made: the elements are copied at the end. */
+/* Before the commit: what is handed over, where it is not the commit's to give. Where
+ * out[i] is the host's own, nothing is made: the elements are copied at the end. */
 static int take_results(neap__run *run, neap_tensor *const *out, neap_error *err)
 {
     const neap__plan *p = run->plan;
@@ -263,10 +275,11 @@ static void hand_over(neap__run *run, neap_tensor **out)
     }
 }
 
-/* ---- Commit ------------------------------------------------------------------------------- */
+/* ---- Commit ---------------------------------------------------------------------- */
 
-/* Where each terminal write goes: in place (if that is asked for, under the lock) where the state and this run alone
- * hold the buffer and it is neap's own; else into a spare one. */
+/* Where each terminal write goes: in place (if that is asked for, under the lock) where
+ * the state and this run alone hold the buffer and it is neap's own; else into a spare
+ * one. */
 static int choose_buffers(neap__run *run, bool in_place, neap_error *err)
 {
     const neap__plan *p = run->plan;
@@ -278,7 +291,8 @@ static int choose_buffers(neap__run *run, bool in_place, neap_error *err)
         neap_tensor *t = run->pinned[s->writes[i].variable];
         bool own = !t->release && !t->base &&
                    atomic_load_explicit(&t->references, memory_order_acquire) == 2;
-        if (in_place && write->in_place && own && neap__shape_equal(&t->shape, &write->shape)) {
+        if (in_place && write->in_place && own &&
+            neap__shape_equal(&t->shape, &write->shape)) {
             run->written[i] = neap__tensor_keep(t);
             run->bases[p->first_write + i] = t->data;
             continue;
@@ -300,7 +314,8 @@ static size_t places_needed(const neap__running *r, const neap__structure *s)
     return count;
 }
 
-/* Values become states; the old ones stay in the list, to be released when the run leaves. */
+/* Values become states; the old ones stay in the list, to be released when the run
+ * leaves. */
 static void swap_values(neap_session *s, neap_tensor **values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -312,13 +327,15 @@ static void swap_values(neap_session *s, neap_tensor **values, size_t count)
     }
 }
 
-/* A segment writes beside the states: what it wrote waits for the commit of the run's last segment. */
+/* A segment writes beside the states: what it wrote waits for the commit of the run's
+ * last segment. */
 static int keep_writes(neap__running *r, neap__run *run, neap_error *err)
 {
     const neap__structure *s = run->plan->structure;
     int status = choose_buffers(run, false, err);
     if (!status)
-        status = neap__run_execute(run, run->plan->tail, run->plan->instruction_count, err);
+        status =
+            neap__run_execute(run, run->plan->tail, run->plan->instruction_count, err);
     for (uint32_t i = 0; i < s->write_count && !status; i++) {
         size_t place = (size_t)s->variables[s->writes[i].variable].node->list_index;
         if (!neap__values_room(r, &r->later, &r->later_count, place + 1, err))
@@ -347,7 +364,8 @@ static int commit(neap__running *r, neap__run *run, neap_error *err)
         swap_values(s, r->later, r->later_count);
         for (uint32_t i = 0; i < structure->write_count; i++) {
             uint32_t variable = structure->writes[i].variable;
-            neap_tensor **state = &s->states[structure->variables[variable].node->list_index];
+            neap_tensor **state =
+                &s->states[structure->variables[variable].node->list_index];
             neap_tensor_release(*state); /* frees nothing: this run has it pinned */
             *state = neap__tensor_keep(run->written[i]);
         }
@@ -357,7 +375,7 @@ static int commit(neap__running *r, neap__run *run, neap_error *err)
     return status;
 }
 
-/* ---- The run ------------------------------------------------------------------------------ */
+/* ---- The run --------------------------------------------------------------------- */
 
 static void release_all(neap_tensor **tensors, size_t count)
 {
@@ -387,15 +405,18 @@ int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **
 {
     neap_session *s = r->session;
     const neap__structure *structure = p->structure;
-    bool writes = structure->write_count || structure->random || r->random || r->first_count ||
-                  r->later_count;
+    bool writes = structure->write_count || structure->random || r->random ||
+                  r->first_count || r->later_count;
     if (writes)
         neap__take_turn(r);
     int status = fit_block(s, &r->block, neap__plan_block(p), err);
     if (status)
         return status;
-    neap__run run = {.seed = s->seed, .caller = r->caller, .account = s->account,
-                     .stopped = stopped, .context = r};
+    neap__run run = {.seed = s->seed,
+                     .caller = r->caller,
+                     .account = s->account,
+                     .stopped = stopped,
+                     .context = r};
     neap__run_layout(&run, p, r->block.memory);
     feed(r, &run);
     pthread_mutex_lock(&s->lock);

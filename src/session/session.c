@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define MAGIC UINT64_C(0x6E65617073657373)
-#define RECYCLED ((size_t)256 << 20) /* most bytes of freed results kept for the next ones */
+#define RECYCLED                                                                         \
+    ((size_t)256 << 20) /* most bytes of freed results kept for the next ones */
 #define MOST_THREADS 1024
 
 bool neap__session_ready(const neap_session *s, const char *function, bool reset,
@@ -20,11 +21,12 @@ bool neap__session_ready(const neap_session *s, const char *function, bool reset
     if (s->magic == MAGIC)
         return true;
     neap__clear(err);
-    neap__fail(err, NEAP_ESTATE, "%s: not an open session of this copy of neap", function);
+    neap__fail(err, NEAP_ESTATE, "%s: not an open session of this copy of neap",
+               function);
     return false;
 }
 
-/* ---- Making and freeing ------------------------------------------------------------------- */
+/* ---- Making and freeing ---------------------------------------------------------- */
 
 static bool read_options(neap_session *s, const neap_session_options *o, neap_error *err)
 {
@@ -48,7 +50,8 @@ static bool read_options(neap_session *s, const neap_session_options *o, neap_er
     if (o->isa && isa < s->target.isa)
         s->target.isa = isa;
     if (o->device)
-        return !neap__fail(err, NEAP_EUNSUP, "session: this build has no devices but the CPU");
+        return !neap__fail(err, NEAP_EUNSUP,
+                           "session: this build has no devices but the CPU");
     s->seed = o->seed;
     s->log = o->log;
     s->log_user = o->log_user;
@@ -64,7 +67,8 @@ neap_session *neap_session_new(neap_graph *g, const neap_session_options *option
     err = err ? err : &own;
     if (!neap__graph_ready(g, "neap_session_new", err))
         return NULL;
-    neap_session *s = neap__alloc_zero(neap__default_account(), sizeof *s, NEAP_MEMORY_SMALL, err);
+    neap_session *s =
+        neap__alloc_zero(neap__default_account(), sizeof *s, NEAP_MEMORY_SMALL, err);
     if (!s)
         return NULL;
     if (!read_options(s, options, err))
@@ -105,10 +109,12 @@ void neap_session_free(neap_session *s)
     neap__cache_clear(&s->cache, s->account);
     for (size_t i = 0; i < s->state_count; i++)
         neap_tensor_release(s->states[i]);
-    neap__free(s->account, s->states, s->state_capacity * sizeof *s->states, NEAP_MEMORY_SMALL);
+    neap__free(s->account, s->states, s->state_capacity * sizeof *s->states,
+               NEAP_MEMORY_SMALL);
     for (size_t i = 0; i < s->block_count; i++)
         neap__free(s->account, s->blocks[i].memory, s->blocks[i].size, NEAP_MEMORY_BLOCK);
-    neap__free(s->account, s->blocks, s->block_capacity * sizeof *s->blocks, NEAP_MEMORY_SMALL);
+    neap__free(s->account, s->blocks, s->block_capacity * sizeof *s->blocks,
+               NEAP_MEMORY_SMALL);
     neap__account_close(s->account);
     neap__account_release(s->account);
     pthread_mutex_destroy(&s->turn);
@@ -118,10 +124,7 @@ void neap_session_free(neap_session *s)
     neap__free(neap__default_account(), s, sizeof *s, NEAP_MEMORY_SMALL);
 }
 
-neap_graph *neap_session_graph(const neap_session *s)
-{
-    return s ? s->graph : NULL;
-}
+neap_graph *neap_session_graph(const neap_session *s) { return s ? s->graph : NULL; }
 
 neap_memory neap_session_memory(const neap_session *s)
 {
@@ -147,29 +150,30 @@ bool neap__state_room(neap_session *s, size_t count, neap_error *err)
     return true;
 }
 
-/* ---- Runs --------------------------------------------------------------------------------- */
+/* ---- Runs ------------------------------------------------------------------------ */
 
-int neap__check_node(const neap_session *s, const neap_node *n, const char *what, size_t index,
-                     neap_error *err)
+int neap__check_node(const neap_session *s, const neap_node *n, const char *what,
+                     size_t index, neap_error *err)
 {
     if (!n)
         return neap__fail(err, NEAP_EARG, "%s %zu is NULL", what, index);
     if (n->graph == s->graph)
         return NEAP_OK;
     char node[NEAP__NODE_SIZE];
-    return neap__fail(err, NEAP_ESTATE, "%s %zu, %s, is a node of another graph than the session's",
-                      what, index, neap__node_text(node, n));
+    return neap__fail(err, NEAP_ESTATE,
+                      "%s %zu, %s, is a node of another graph than the session's", what,
+                      index, neap__node_text(node, n));
 }
 
-int neap__check_feed(const neap_session *s, const neap_feed *f, size_t index, neap_error *err)
+int neap__check_feed(const neap_session *s, const neap_feed *f, size_t index,
+                     neap_error *err)
 {
     int status = neap__check_node(s, f->node, "feed", index, err);
     if (status)
         return status;
     const neap_tensor *t = f->value;
     const neap__fact *takes = &f->node->fact;
-    if (t && t->dtype == takes->dtype &&
-        neap__shape_compatible(&t->shape, &takes->shape))
+    if (t && t->dtype == takes->dtype && neap__shape_compatible(&t->shape, &takes->shape))
         return NEAP_OK;
     char node[NEAP__NODE_SIZE], is[NEAP__SHAPE_SIZE], wanted[NEAP__SHAPE_SIZE];
     neap__node_text(node, f->node);
@@ -181,7 +185,8 @@ int neap__check_feed(const neap_session *s, const neap_feed *f, size_t index, ne
         return neap__fail(err, NEAP_EDTYPE, "%s: fed with %s, it takes %s", node,
                           neap_dtype_name(t->dtype), neap_dtype_name(takes->dtype));
     return neap__fail(err, NEAP_ESHAPE, "%s: fed with shape %s, it takes %s", node,
-                      neap__shape_text(is, &t->shape), neap__shape_text(wanted, &takes->shape));
+                      neap__shape_text(is, &t->shape),
+                      neap__shape_text(wanted, &takes->shape));
 }
 
 static int check_run(const neap_session *s, const neap_feed *feeds, size_t feed_count,
@@ -206,11 +211,13 @@ static int check_run(const neap_session *s, const neap_feed *feeds, size_t feed_
     return NEAP_OK;
 }
 
-int neap__check_options(const neap_run_options *options, const char *function, neap_error *err)
+int neap__check_options(const neap_run_options *options, const char *function,
+                        neap_error *err)
 {
     if (!options || options->size == sizeof *options)
         return NEAP_OK;
-    return neap__fail(err, NEAP_EARG, "%s: options of %zu bytes: begin with NEAP_RUN_OPTIONS_INIT",
+    return neap__fail(err, NEAP_EARG,
+                      "%s: options of %zu bytes: begin with NEAP_RUN_OPTIONS_INIT",
                       function, options->size);
 }
 
@@ -227,23 +234,29 @@ static int run(neap__running *r, neap_tensor **out, neap_error *err)
 }
 
 int neap_session_run_with(neap_session *s, const neap_run_options *options,
-                          const neap_feed *feeds, size_t feed_count, neap_node *const *fetches,
-                          size_t fetch_count, neap_tensor **out, neap_error *err)
+                          const neap_feed *feeds, size_t feed_count,
+                          neap_node *const *fetches, size_t fetch_count,
+                          neap_tensor **out, neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
-    bool given = (feeds || !feed_count) && (fetches || !fetch_count) && (out || !fetch_count);
+    bool given =
+        (feeds || !feed_count) && (fetches || !fetch_count) && (out || !fetch_count);
     if (!neap__session_ready(s, "neap_session_run", given, err))
         return err->code;
     if (!given)
         return neap__null(err, "neap_session_run",
-                          !feeds && feed_count ? "feeds" : !out ? "out" : "fetches");
+                          !feeds && feed_count ? "feeds"
+                          : !out               ? "out"
+                                               : "fetches");
     if (neap__check_options(options, "neap_session_run", err))
         return err->code;
     int status = check_run(s, feeds, feed_count, fetches, fetch_count, err);
     if (status)
         return status;
-    neap__running r = {.feeds = feeds, .feed_count = feed_count, .fetches = fetches,
+    neap__running r = {.feeds = feeds,
+                       .feed_count = feed_count,
+                       .fetches = fetches,
                        .fetch_count = fetch_count};
     status = neap__run_enter(&r, s, options, err);
     if (status)
@@ -257,26 +270,30 @@ int neap_session_run(neap_session *s, const neap_feed *feeds, size_t feed_count,
                      neap_node *const *fetches, size_t fetch_count, neap_tensor **out,
                      neap_error *err)
 {
-    return neap_session_run_with(s, NULL, feeds, feed_count, fetches, fetch_count, out, err);
+    return neap_session_run_with(s, NULL, feeds, feed_count, fetches, fetch_count, out,
+                                 err);
 }
 
 int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_count,
-                         neap_node *const *fetches, size_t fetch_count, char *text, size_t size,
-                         size_t *length, neap_error *err)
+                         neap_node *const *fetches, size_t fetch_count, char *text,
+                         size_t size, size_t *length, neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
-    bool given = length && (text || !size) && (feeds || !feed_count) && (fetches || !fetch_count);
+    bool given =
+        length && (text || !size) && (feeds || !feed_count) && (fetches || !fetch_count);
     if (!neap__session_ready(s, "neap_session_explain", given, err))
         return err->code;
     if (!given)
         return neap__null(err, "neap_session_explain",
-                          !length               ? "length"
-                          : !text && size       ? "text"
+                          !length                ? "length"
+                          : !text && size        ? "text"
                           : !feeds && feed_count ? "feeds"
                                                  : "fetches");
     int status = check_run(s, feeds, feed_count, fetches, fetch_count, err);
-    neap__running r = {.feeds = feeds, .feed_count = feed_count, .fetches = fetches,
+    neap__running r = {.feeds = feeds,
+                       .feed_count = feed_count,
+                       .fetches = fetches,
                        .fetch_count = fetch_count};
     status = status ? status : neap__run_enter(&r, s, NULL, err);
     if (status)
@@ -293,7 +310,7 @@ int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_co
     return status;
 }
 
-/* ---- Variables ---------------------------------------------------------------------------- */
+/* ---- Variables ------------------------------------------------------------------- */
 
 static int check_variable(const neap_session *s, const neap_node *n, const char *function,
                           neap_error *err)
@@ -305,12 +322,14 @@ static int check_variable(const neap_session *s, const neap_node *n, const char 
         return neap__fail(err, NEAP_EARG, "%s: %s is not a variable", function,
                           neap__node_text(node, n));
     if (n->graph != s->graph)
-        return neap__fail(err, NEAP_ESTATE, "%s: %s is of another graph than the session's",
-                          function, neap__node_text(node, n));
+        return neap__fail(err, NEAP_ESTATE,
+                          "%s: %s is of another graph than the session's", function,
+                          neap__node_text(node, n));
     return NEAP_OK;
 }
 
-int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out, neap_error *err)
+int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out,
+                     neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
@@ -326,7 +345,8 @@ int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out, ne
     status = neap__run_enter(&r, s, NULL, err);
     if (status)
         return status;
-    /* A value that is there needs no plan, which would push one that is used out of the cache. */
+    /* A value that is there needs no plan, which would push one that is used out of the
+     * cache. */
     pthread_mutex_lock(&s->lock);
     neap_tensor *t = neap__value_of(&r, variable);
     *out = t ? neap__tensor_keep(t) : NULL;
@@ -337,7 +357,8 @@ int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out, ne
     return status;
 }
 
-int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value, neap_error *err)
+int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value,
+                     neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
@@ -352,7 +373,8 @@ int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value, n
     neap__node_text(node, variable);
     if (value->dtype != variable->fact.dtype)
         return neap__fail(err, NEAP_EDTYPE, "%s: set to %s, it is %s", node,
-                          neap_dtype_name(value->dtype), neap_dtype_name(variable->fact.dtype));
+                          neap_dtype_name(value->dtype),
+                          neap_dtype_name(variable->fact.dtype));
     if (!neap__shape_compatible(&value->shape, &variable->fact.shape))
         return neap__fail(err, NEAP_ESHAPE, "%s: set to shape %s, it has %s", node,
                           neap__shape_text(is, &value->shape),
