@@ -39,7 +39,8 @@ static void *lua_allocate(void *user, void *pointer, size_t old_size, size_t siz
     return NULL;
 }
 
-static void *neap_allocate(void *user, size_t size, size_t alignment, neap_memory_kind kind)
+static void *neap_allocate(void *user, size_t size, size_t alignment,
+                           neap_memory_kind kind)
 {
     (void)user, (void)alignment, (void)kind;
     if (fails())
@@ -132,6 +133,9 @@ static int spec_failure(long k, long count)
     lua_State *L = lua_newstate(lua_allocate, NULL);
     if (L) {
         make_buffer(L);
+        /* Lua forgets an object whose finalizer it has no memory to call. */
+        if (count != 1)
+            lua_gc(L, LUA_GCSTOP);
         until_failure = k;
         failures = count;
         const int well = works(L);
@@ -143,9 +147,10 @@ static int spec_failure(long k, long count)
             printf("after allocation %ld: %s\n", k, told(L));
         lua_close(L);
     }
-    if (!CHECK(lua_held == 0 && neap_held == 0))
-        printf("allocation %ld: %lld and %lld bytes lost\n", k, lua_held, neap_held);
-    return reached && lua_held == 0 && neap_held == 0;
+    if (CHECK(lua_held == 0 && neap_held == 0))
+        return reached;
+    printf("allocation %ld: %lld and %lld bytes lost\n", k, lua_held, neap_held);
+    return 0;
 }
 
 int main(void)

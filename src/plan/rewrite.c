@@ -254,7 +254,7 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
     size_t bytes;
     bool computed = item->role == NEAP__ROLE_ALIAS || item->role == NEAP__ROLE_ELEMENT ||
                     item->role == NEAP__ROLE_GEMM || item->role == NEAP__ROLE_KERNEL;
-    if (!computed || item->same != i || item->node->op->effects || item->control_count ||
+    if (!computed || item->node->op->effects || item->control_count ||
         !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
         bytes > SMALL_VALUE)
         return false;
@@ -265,16 +265,15 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
     return true;
 }
 
-/* Constants, and what is computed from constants alone. Merged items are as constant as
- * what they equal. */
+/* Constants, and what is computed from constants alone. An item that equals a constant is
+ * none where another input tells its shape, for the nodes themselves are computed. */
 static void mark_constant(const neap__structure *s, const neap__fact *facts,
                           bool *constant, bool *wanted)
 {
     for (uint32_t i = 0; i < s->item_count; i++) {
         const neap__item *item = &s->items[i];
-        constant[i] = item->role == NEAP__ROLE_CONSTANT ||
-                      foldable(s, facts, i, constant) ||
-                      (item->same != i && constant[item->same]);
+        constant[i] =
+            item->role == NEAP__ROLE_CONSTANT || foldable(s, facts, i, constant);
     }
     for (uint32_t i = 0; i < s->item_count; i++) {
         for (uint32_t k = 0; k < s->items[i].count && !constant[i]; k++)

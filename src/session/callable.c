@@ -93,19 +93,14 @@ neap__plan *neap__callable_plan(const neap_callable *c, const neap__running *r)
     return c->plan;
 }
 
-/* A plan that the cache has, or a new one: the callable's from now on. */
-static int prepare(neap_callable *c, neap__running *r, neap__plan **out, neap_error *err)
+void neap__callable_keep(neap_callable *c, neap__plan *p)
 {
-    int status = neap__prepare(r, out, err);
-    if (status || r->segment_count)
-        return status;
-    neap__plan_retain(*out);
+    neap__plan_retain(p);
     pthread_mutex_lock(&c->session->lock);
     neap__plan *old = c->plan;
-    c->plan = *out;
+    c->plan = p;
     pthread_mutex_unlock(&c->session->lock);
     neap__plan_release(old);
-    return NEAP_OK;
 }
 
 static int run_with(neap_callable *c, const neap_run_options *options, neap_feed *feeds,
@@ -125,12 +120,7 @@ static int run_with(neap_callable *c, const neap_run_options *options, neap_feed
     int status = neap__run_enter(&r, c->session, options, err);
     if (status)
         return status;
-    neap__plan *p = r.plan;
-    if (!p)
-        status = prepare(c, &r, &p, err);
-    if (!status)
-        status = neap__run_plan(&r, p, true, out, err);
-    neap__plan_release(p);
+    status = neap__run_whole(&r, out, err);
     neap__run_leave(&r);
     return status;
 }

@@ -434,3 +434,42 @@ int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **
     release_all(run.written, structure->write_count);
     return status;
 }
+
+/* Frees what the session keeps for later runs; false if there is nothing. */
+static bool give_up_spares(neap__running *r)
+{
+    neap_session *s = r->session;
+    pthread_mutex_lock(&s->lock);
+    bool any = s->cache.plans || s->block_count || r->block.memory;
+    neap__cache_clear(&s->cache, s->account);
+    while (s->block_count) {
+        neap__block block = take_block(s);
+        neap__free(s->account, block.memory, block.size, NEAP_MEMORY_BLOCK);
+    }
+    pthread_mutex_unlock(&s->lock);
+    neap__free(s->account, r->block.memory, r->block.size, NEAP_MEMORY_BLOCK);
+    r->block = (neap__block){NULL, 0};
+    return any;
+}
+
+static int run_once(neap__running *r, neap_tensor **out, neap_error *err)
+{
+    neap__plan *p = r->plan;
+    int status = p ? NEAP_OK : neap__prepare(r, &p, err);
+    if (!status && !r->plan && r->callable && !r->segment_count)
+        neap__callable_keep(r->callable, p);
+    r->plan = NULL;
+    if (!status)
+        status = neap__run_plan(r, p, true, out, err);
+    neap__plan_release(p);
+    return status;
+}
+
+int neap__run_whole(neap__running *r, neap_tensor **out, neap_error *err)
+{
+    int status = run_once(r, out, err);
+    if ((status != NEAP_ELIMIT && status != NEAP_ENOMEM) || !give_up_spares(r))
+        return status;
+    neap__clear(err);
+    return run_once(r, out, err);
+}

@@ -221,18 +221,6 @@ int neap__check_options(const neap_run_options *options, const char *function,
                       function, options->size);
 }
 
-static int run(neap__running *r, neap_tensor **out, neap_error *err)
-{
-    if (!r->fetch_count)
-        return NEAP_OK;
-    neap__plan *p = NULL;
-    int status = neap__prepare(r, &p, err);
-    if (!status)
-        status = neap__run_plan(r, p, true, out, err);
-    neap__plan_release(p);
-    return status;
-}
-
 int neap_session_run_with(neap_session *s, const neap_run_options *options,
                           const neap_feed *feeds, size_t feed_count,
                           neap_node *const *fetches, size_t fetch_count,
@@ -261,7 +249,7 @@ int neap_session_run_with(neap_session *s, const neap_run_options *options,
     status = neap__run_enter(&r, s, options, err);
     if (status)
         return status;
-    status = run(&r, out, err);
+    status = fetch_count ? neap__run_whole(&r, out, err) : NEAP_OK;
     neap__run_leave(&r);
     return status;
 }
@@ -352,7 +340,7 @@ int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out,
     *out = t ? neap__tensor_keep(t) : NULL;
     pthread_mutex_unlock(&s->lock);
     if (!*out)
-        status = run(&r, out, err);
+        status = neap__run_whole(&r, out, err);
     neap__run_leave(&r);
     return status;
 }

@@ -107,6 +107,8 @@ struct neap_callable {
 /* Under the lock: the callable's last plan, held, if it serves what the run asks; else
  * NULL. */
 neap__plan *neap__callable_plan(const neap_callable *c, const struct neap__running *r);
+/* The plan that it tries first from now on; retained. */
+void neap__callable_keep(neap_callable *c, neap__plan *p);
 
 /* Tells ESTATE or EARG unless the session is one of this copy of neap; nothing if an
  * error is there already. `reset`: a function that returns a status has all its
@@ -140,7 +142,7 @@ typedef struct neap__running {
     double deadline; /* 0: none */
     unsigned epoch;
     neap__block block;             /* what its plans run in, one after the other */
-    const neap_callable *callable; /* that is run, or NULL */
+    neap_callable *callable; /* that is run, or NULL */
     neap__plan *plan;    /* the callable's, if it served when the run entered; held */
     bool turn;           /* this run holds the session's turn */
     bool random;         /* an earlier segment drew */
@@ -178,6 +180,10 @@ void neap__drop_segments(neap__running *r);
  * the commit. out[i] as in neap_session_run. */
 int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **out,
                    neap_error *err);
+/* Prepares and runs what is asked. When memory ends, plans and blocks that the session
+ * keeps for later runs are given up, and the run is tried once more: nothing has changed
+ * by then. */
+int neap__run_whole(neap__running *r, neap_tensor **out, neap_error *err);
 /* Room for a tensor for each variable up to `count` places in one of the two lists
  * above. */
 bool neap__values_room(neap__running *r, neap_tensor ***values, size_t *held,
