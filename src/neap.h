@@ -6,23 +6,25 @@
  *
  * Conventions of this header
  *
- *   Errors     neap_error is the caller's and may be NULL. Builders (functions that return a
- *              pointer) never clear it, and return NULL when it already holds an error or when
- *              an argument is NULL: calls nest, and the first error is the one told. Functions
- *              that return a status reset it on entry unless an argument is NULL.
- *   Ownership  Nodes belong to their graph. Graphs, tensors and sessions are counted: what a
- *              function with `new`, `copy`, `wrap`, `retain` or `out` hands over is the
+ *   Errors     neap_error is the caller's and may be NULL. Builders (functions that return
+ *              a pointer) never clear it, and return NULL when it already holds an error
+ *              or when an argument is NULL: calls nest, and the first error is the one
+ *              told. Functions that return a status reset it on entry unless an argument
+ *              is NULL.
+ *   Ownership  Nodes belong to their graph. Graphs, tensors and sessions are counted: what
+ *              a function with `new`, `copy`, `wrap`, `retain` or `out` hands over is the
  *              caller's to release. Every _release and _free takes NULL.
  *   Lists      A pointer and a count, in this order. Only what creates a shape takes rank
  *              and dims, in that order.
- *   Counting   Axes and indices count from 0; a negative axis counts from the end; an unknown
- *              dimension is -1, an unknown rank is rank -1. A rank is at most NEAP_MAX_RANK.
- *   Threads    A graph is built by one thread at a time, and may grow after a session is made.
- *              A session may be run by many threads at once. A tensor never changes once
- *              made, and may be read, retained and released by any thread.
- *   Process    Process-wide are three things: the default allocator, the thread pool (made at
- *              the first parallel run, gone with the last session), and OpenBLAS's settings,
- *              which neap leaves as the host has them.
+ *   Counting   Axes and indices count from 0; a negative axis counts from the end; an
+ *              unknown dimension is -1, an unknown rank is rank -1. A rank is at most
+ *              NEAP_MAX_RANK.
+ *   Threads    A graph is built by one thread at a time, and may grow after a session is
+ *              made. A session may be run by many threads at once. A tensor never changes
+ *              once made, and may be read, retained and released by any thread.
+ *   Process    Process-wide are three things: the default allocator, the thread pool (made
+ *              at the first parallel run, gone with the last session), and OpenBLAS's
+ *              settings, which neap leaves as the host has them.
  *
  * Every function may be called from C and from C++. */
 #ifndef NEAP_H
@@ -53,7 +55,7 @@ typedef atomic_int neap_flag;
 
 #define NEAP_MAX_RANK 8
 
-/* ---- Errors ------------------------------------------------------------------------ */
+/* ---- Errors ---------------------------------------------------------------------- */
 
 typedef enum neap_status {
     NEAP_OK = 0,
@@ -64,13 +66,13 @@ typedef enum neap_status {
     NEAP_ERANGE,  /* an axis, index, size or number outside its range */
     NEAP_ELIMIT,  /* a limit of neap or of the session reached */
     NEAP_ENOMEM,  /* the allocator has no memory */
-    NEAP_ESTATE,  /* an object that is closed, of another graph or of another copy of neap */
+    NEAP_ESTATE,  /* an object that is closed, or of another graph or copy of neap */
     NEAP_EIO,     /* the outside world: files */
     NEAP_EFORMAT, /* data that is not what it should be */
-    NEAP_EUNSUP,  /* not supported: a gradient that does not exist, an unknown operation */
+    NEAP_EUNSUP, /* not supported: a gradient that does not exist, an unknown operation */
     NEAP_ECANCEL, /* cancelled, or past its deadline */
-    NEAP_ENUM,    /* a numeric failure: a singular matrix, a NaN where it is checked for */
-    NEAP_EBUSY    /* in use: a run inside a run of the same session */
+    NEAP_ENUM, /* a numeric failure: a singular matrix, a NaN where it is checked for */
+    NEAP_EBUSY /* in use: a run inside a run of the same session */
 } neap_status;
 
 #define NEAP_MESSAGE_SIZE 512
@@ -88,7 +90,7 @@ typedef struct neap_error {
 /* The name of a status without its prefix, as in "ESHAPE"; never NULL. */
 NEAP_API const char *neap_status_name(int status);
 
-/* ---- Data types -------------------------------------------------------------------- */
+/* ---- Data types ------------------------------------------------------------------ */
 
 typedef enum neap_dtype {
     NEAP_DTYPE_NONE = 0, /* a node without a value; "absent" where a dtype is optional */
@@ -101,7 +103,7 @@ typedef enum neap_dtype {
     NEAP_INT32 = 7,
     NEAP_INT64 = 8,
     NEAP_UINT8 = 9,
-    NEAP_BOOL = 10, /* one byte, 0 or 1 */
+    NEAP_BOOL = 10,   /* one byte, 0 or 1 */
     NEAP_UINT16 = 11, /* 11 to 13 are reserved */
     NEAP_UINT32 = 12,
     NEAP_UINT64 = 13
@@ -114,7 +116,7 @@ NEAP_API neap_dtype neap_dtype_of(const char *name);
 /* Bytes of one element; 0 for NEAP_DTYPE_NONE and the reserved ones. */
 NEAP_API size_t neap_dtype_size(neap_dtype dtype);
 
-/* ---- Memory ------------------------------------------------------------------------ */
+/* ---- Memory ---------------------------------------------------------------------- */
 
 typedef enum neap_memory_kind {
     NEAP_MEMORY_NODE,  /* graphs and their nodes */
@@ -124,8 +126,8 @@ typedef enum neap_memory_kind {
 } neap_memory_kind;
 
 /* The host's memory. `allocate` returns NULL when there is none; `size` is never 0 and
- * `alignment` a power of two of at most 64. `free` gets the size that was asked for. Both are
- * called from any thread that calls neap, never from neap's own workers. */
+ * `alignment` a power of two of at most 64. `free` gets the size that was asked for. Both
+ * are called from any thread that calls neap, never from neap's own workers. */
 typedef struct neap_allocator {
     void *(*allocate)(void *user, size_t size, size_t alignment, neap_memory_kind kind);
     void (*free)(void *user, void *pointer, size_t size);
@@ -143,22 +145,23 @@ typedef struct neap_memory {
     size_t limit;   /* 0: none */
 } neap_memory;
 
-/* ---- Tensors ----------------------------------------------------------------------- */
+/* ---- Tensors --------------------------------------------------------------------- */
 
 typedef struct neap_tensor neap_tensor;
 
 /* A new tensor with a copy of `data` (row-major; NULL: all zero bytes). */
 NEAP_API neap_tensor *neap_tensor_copy(neap_dtype dtype, int rank, const int64_t *dims,
                                        const void *data, neap_error *err);
-/* A tensor over the host's memory, without a copy: `data` must stay valid and unchanged until
- * `release(user, data)` is called (once, by the thread that drops the last reference; may be
- * NULL). Any alignment will do that the element type has; 64 bytes is fastest. On failure
- * `release` is not called. */
+/* A tensor over the host's memory, without a copy: `data` must stay valid and unchanged
+ * until `release(user, data)` is called (once, by the thread that drops the last
+ * reference; may be NULL). Any alignment will do that the element type has; 64 bytes is
+ * fastest. On failure `release` is not called. */
 NEAP_API neap_tensor *neap_tensor_wrap(neap_dtype dtype, int rank, const int64_t *dims,
-                                       void *data, void (*release)(void *user, void *data),
+                                       void *data,
+                                       void (*release)(void *user, void *data),
                                        void *user, neap_error *err);
-/* The same elements under another shape of the same size; shares the memory. One dimension
- * may be -1. */
+/* The same elements under another shape of the same size; shares the memory. One
+ * dimension may be -1. */
 NEAP_API neap_tensor *neap_tensor_reshape(neap_tensor *t, int rank, const int64_t *dims,
                                           neap_error *err);
 NEAP_API neap_tensor *neap_tensor_retain(neap_tensor *t);
@@ -167,18 +170,18 @@ NEAP_API void neap_tensor_release(neap_tensor *t);
 NEAP_API neap_dtype neap_tensor_dtype(const neap_tensor *t);
 NEAP_API int neap_tensor_rank(const neap_tensor *t);
 NEAP_API const int64_t *neap_tensor_dims(const neap_tensor *t);
-NEAP_API int64_t neap_tensor_size(const neap_tensor *t);  /* elements */
-NEAP_API size_t neap_tensor_bytes(const neap_tensor *t);  /* of data */
+NEAP_API int64_t neap_tensor_size(const neap_tensor *t); /* elements */
+NEAP_API size_t neap_tensor_bytes(const neap_tensor *t); /* of data */
 NEAP_API const void *neap_tensor_data(const neap_tensor *t);
-/* The elements for writing, only while the caller holds the one reference to memory that neap
- * allocated: else NULL. For filling a tensor that neap_tensor_copy made. */
+/* The elements for writing, only while the caller holds the one reference to memory that
+ * neap allocated: else NULL. For filling a tensor that neap_tensor_copy made. */
 NEAP_API void *neap_tensor_edit(neap_tensor *t);
-/* Element `index` of an array of `dtype`, as a number (64-bit integers above 2^53 lose bits) or as
- * an integer (integers and booleans, exactly). */
+/* Element `index` of an array of `dtype`, as a number (64-bit integers above 2^53 lose
+ * bits) or as an integer (integers and booleans, exactly). */
 NEAP_API double neap_element_number(neap_dtype dtype, const void *data, int64_t index);
 NEAP_API int64_t neap_element_integer(neap_dtype dtype, const void *data, int64_t index);
-/* Stores an element and returns 1; 0, and nothing stored, if the dtype cannot hold it: 0.5 or 2^63
- * for int64, 300 for uint8, 1e300 for float32. Floats round to nearest. */
+/* Stores an element and returns 1; 0, and nothing stored, if the dtype cannot hold it:
+ * 0.5 or 2^63 for int64, 300 for uint8, 1e300 for float32. Floats round to nearest. */
 NEAP_API int neap_element_store_number(neap_dtype dtype, void *data, int64_t index,
                                        double value);
 NEAP_API int neap_element_store_integer(neap_dtype dtype, void *data, int64_t index,
@@ -187,39 +190,48 @@ NEAP_API int neap_element_store_integer(neap_dtype dtype, void *data, int64_t in
  * that the whole text has (as snprintf does); `text` may be NULL when size is 0. */
 NEAP_API size_t neap_tensor_text(const neap_tensor *t, char *text, size_t size);
 
-/* ---- Graphs and nodes -------------------------------------------------------------- */
+/* ---- Graphs and nodes ------------------------------------------------------------ */
 
 typedef struct neap_graph neap_graph;
 typedef struct neap_node neap_node;
 
 NEAP_API neap_graph *neap_graph_new(neap_error *err);
 NEAP_API neap_graph *neap_graph_retain(neap_graph *g);
-/* Drops the caller's reference; nodes go when the last session on the graph has gone too. */
+/* Drops the caller's reference; nodes go when the last session on the graph has gone
+ * too. */
 NEAP_API void neap_graph_free(neap_graph *g);
 
-/* The nodes in order of creation (bodies of control flow and `hidden` slots are not listed). */
-typedef enum neap_node_list { NEAP_OPERATIONS, NEAP_PLACEHOLDERS, NEAP_VARIABLES } neap_node_list;
+/* The nodes in order of creation (bodies of control flow and `hidden` slots are not
+ * listed). */
+typedef enum neap_node_list {
+    NEAP_OPERATIONS,
+    NEAP_PLACEHOLDERS,
+    NEAP_VARIABLES
+} neap_node_list;
 NEAP_API size_t neap_graph_count(const neap_graph *g, neap_node_list list);
 /* NULL if index is not below the count. */
 NEAP_API neap_node *neap_graph_at(const neap_graph *g, neap_node_list list, size_t index);
 /* NULL if there is none of that name. */
 NEAP_API neap_node *neap_graph_node(const neap_graph *g, const char *name);
 
-/* Takes back the last node made, if nothing uses it and it is no variable or placeholder: 1, and it is
- * gone; else 0. For builders that make constants on the way to an operation which is then refused. */
+/* Takes back the last node made, if nothing uses it and it is no variable or placeholder:
+ * 1, and it is gone; else 0. For builders that make constants on the way to an operation
+ * which is then refused. */
 NEAP_API int neap_graph_withdraw(neap_graph *g, neap_node *n);
 
-/* Names of nodes made until the matching pop begin with "scope/". Scopes nest; a scope's name is
- * made unique as a node's is. */
+/* Names of nodes made until the matching pop begin with "scope/". Scopes nest; a scope's
+ * name is made unique as a node's is. */
 NEAP_API int neap_graph_push_scope(neap_graph *g, const char *name, neap_error *err);
 NEAP_API void neap_graph_pop_scope(neap_graph *g);
 /* Nodes made until the matching pop run after these. */
-NEAP_API int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes, size_t count,
-                                      neap_error *err);
+NEAP_API int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes,
+                                      size_t count, neap_error *err);
 NEAP_API void neap_graph_pop_controls(neap_graph *g);
-/* The position that nodes made from now on report in the errors of a run ("model.lua", 12); NULL
- * for none; `file` is copied. `caller` is handed to the infer callbacks of host operations. */
-NEAP_API void neap_graph_set_source(neap_graph *g, const char *file, int line, void *caller);
+/* The position that nodes made from now on report in the errors of a run ("model.lua",
+ * 12); NULL for none; `file` is copied. `caller` is handed to the infer callbacks of host
+ * operations. */
+NEAP_API void neap_graph_set_source(neap_graph *g, const char *file, int line,
+                                    void *caller);
 
 NEAP_API neap_graph *neap_node_graph(const neap_node *n); /* borrowed */
 NEAP_API const char *neap_node_name(const neap_node *n);  /* lives as long as the graph */
@@ -238,7 +250,7 @@ NEAP_API size_t neap_node_index(const neap_node *n);
 /* For a variable: whether optimizers train it by default. */
 NEAP_API int neap_node_trainable(const neap_node *n);
 
-/* ---- Attributes -------------------------------------------------------------------- */
+/* ---- Attributes ------------------------------------------------------------------ */
 
 typedef enum neap_attribute_kind {
     NEAP_KIND_NONE, /* absent */
@@ -247,13 +259,13 @@ typedef enum neap_attribute_kind {
     NEAP_KIND_BOOL,
     NEAP_KIND_STRING,
     NEAP_KIND_DTYPE,
-    NEAP_KIND_INTS,   /* a sequence of integers; a schema of this kind takes one integer too */
+    NEAP_KIND_INTS,   /* integers; a schema of this kind takes a single one too */
     NEAP_KIND_TENSOR, /* a value: number, table or tensor in Lua */
     NEAP_KIND_NODE    /* a node in the place of integers, where the schema allows it */
 } neap_attribute_kind;
 
-/* A named value given to an operation. Strings, integers and tensors are copied or retained by
- * the node. */
+/* A named value given to an operation. Strings, integers and tensors are copied or
+ * retained by the node. */
 typedef struct neap_attribute {
     const char *name;
     neap_attribute_kind kind;
@@ -354,69 +366,77 @@ static inline neap_attribute neap_attribute_node(const char *name, neap_node *va
     return a;
 }
 
-/* The schema row and value `index` of a node (0 ≤ index < the operation's attribute count). The
- * value borrows from the node; its kind is NEAP_KIND_NONE where it is absent. NEAP_ERANGE past
- * the end. */
+/* The schema row and value `index` of a node (0 ≤ index < the operation's attribute
+ * count). The value borrows from the node; its kind is NEAP_KIND_NONE where it is absent.
+ * NEAP_ERANGE past the end. */
 NEAP_API int neap_node_attribute(const neap_node *n, size_t index, neap_attribute *value,
                                  neap_error *err);
 
-/* ---- Operations -------------------------------------------------------------------- */
+/* ---- Operations ------------------------------------------------------------------ */
 
 /* What is known of an operation without building it. */
 typedef struct neap_op_info {
     const char *name;
     int version;
     const char *doc;
-    const char *inputs;  /* names apart by spaces; "x..." is a sequence and comes last; "" none;
+    const char
+        *inputs; /* names apart by spaces; "x..." is a sequence and comes last; "" none;
                             "[seed]" may be absent */
-    const char *results; /* "": no value; NULL: one, unnamed; else names apart by spaces */
+    const char
+        *results; /* "": no value; NULL: one, unnamed; else names apart by spaces */
     const neap_attribute_info *attributes;
     size_t attribute_count;
     unsigned flags; /* NEAP_OP_... */
 } neap_op_info;
 
 enum {
-    NEAP_OP_GRADIENT = 1,  /* differentiable */
-    NEAP_OP_ZERO = 2,      /* piecewise constant, or integers: no gradient passes, silently */
+    NEAP_OP_GRADIENT = 1, /* differentiable */
+    NEAP_OP_ZERO = 2, /* piecewise constant, or integers: no gradient passes, silently */
     NEAP_OP_NO_GRADIENT = 4, /* differentiating through it raises */
-    NEAP_OP_INTERNAL = 8,  /* used by gradients; not among Lua's functions or neap.ops() */
-    NEAP_OP_SOURCE = 16,   /* no node inputs: built in the default graph */
-    NEAP_OP_SPECIAL = 32   /* placeholder, variable, constant, ...: the binding's own arguments */
+    NEAP_OP_INTERNAL = 8, /* used by gradients; not among Lua's functions or neap.ops() */
+    NEAP_OP_SOURCE = 16,  /* no node inputs: built in the default graph */
+    NEAP_OP_SPECIAL =
+        32 /* placeholder, variable, constant, ...: the binding's own arguments */
 };
 
 NEAP_API size_t neap_op_count(void);
-NEAP_API const neap_op_info *neap_op_at(size_t index);         /* NULL past the end */
-NEAP_API const neap_op_info *neap_op_find(const char *name);   /* NULL if there is none */
+NEAP_API const neap_op_info *neap_op_at(size_t index);       /* NULL past the end */
+NEAP_API const neap_op_info *neap_op_find(const char *name); /* NULL if there is none */
 
-/* The dtype that a plain number in the place of input `index` should have beside these inputs (NULL
- * where they are plain numbers too): the operation's own for that input, else that of the first
- * node; NEAP_DTYPE_NONE if nothing says. For bindings that take numbers for nodes. */
+/* The dtype that a plain number in the place of input `index` should have beside these
+ * inputs (NULL where they are plain numbers too): the operation's own for that input,
+ * else that of the first node; NEAP_DTYPE_NONE if nothing says. For bindings that take
+ * numbers for nodes. */
 NEAP_API neap_dtype neap_op_literal_dtype(const char *op, neap_node *const *inputs,
                                           size_t count, size_t index);
 
-/* Builds any operation. Inputs in the order of its signature; attributes by name, in any order;
- * `name` may be NULL (the operation's name, made unique). `outputs` receives one node for each
- * result, at most `output_capacity`; pass NULL and 0 to ignore them. Returns the node itself
- * (the first result where there are several); NULL with an error: unknown operation or attribute,
- * counts, dtypes, shapes, another graph. */
+/* Builds any operation. Inputs in the order of its signature; attributes by name, in any
+ * order; `name` may be NULL (the operation's name, made unique). `outputs` receives one
+ * node for each result, at most `output_capacity`; pass NULL and 0 to ignore them.
+ * Returns the node itself (the first result where there are several); NULL with an error:
+ * unknown operation or attribute, counts, dtypes, shapes, another graph. */
 NEAP_API neap_node *neap_build(neap_graph *g, const char *op, neap_node *const *inputs,
                                size_t input_count, const neap_attribute *attributes,
-                               size_t attribute_count, const char *name, neap_node **outputs,
-                               size_t output_capacity, neap_error *err);
+                               size_t attribute_count, const char *name,
+                               neap_node **outputs, size_t output_capacity,
+                               neap_error *err);
 
-/* A value to be fed at run time. rank -1: any shape. `name` may be NULL, here and below. */
+/* A value to be fed at run time. rank -1: any shape. `name` may be NULL, here and
+ * below. */
 NEAP_API neap_node *neap_placeholder(neap_graph *g, neap_dtype dtype, int rank,
-                                     const int64_t *dims, const char *name, neap_error *err);
-/* A value that the session keeps from run to run, with its initial value (retained, not copied:
- * a tensor that wraps the host's memory must outlive the graph). */
+                                     const int64_t *dims, const char *name,
+                                     neap_error *err);
+/* A value that the session keeps from run to run, with its initial value (retained, not
+ * copied: a tensor that wraps the host's memory must outlive the graph). */
 NEAP_API neap_node *neap_variable(neap_graph *g, neap_tensor *initial, const char *name,
                                   neap_error *err);
-/* The same with a node as initial value, computed when the session first needs the variable. */
+/* The same with a node as initial value, computed when the session first needs the
+ * variable. */
 NEAP_API neap_node *neap_variable_from(neap_graph *g, neap_node *initial, int trainable,
                                        const char *name, neap_error *err);
 NEAP_API neap_node *neap_constant(neap_graph *g, neap_tensor *value, neap_error *err);
 
-/* ---- Operations of the host -------------------------------------------------------- */
+/* ---- Operations of the host ------------------------------------------------------ */
 
 typedef struct neap_op_shape {
     neap_dtype dtype;
@@ -433,12 +453,12 @@ typedef struct neap_op {
     const char *doc;
     const char *inputs; /* as in neap_op_info */
     size_t result_count;
-    /* NULL: one result, like the first input. Called when a node is built (with partial shapes)
-     * and when a plan is made (with whole ones). */
+    /* NULL: one result, like the first input. Called when a node is built (with partial
+     * shapes) and when a plan is made (with whole ones). */
     int (*infer)(void *user, void *caller, const neap_op_shape *in, size_t in_count,
                  neap_op_shape *out, size_t out_count, neap_error *err);
-    /* `out` is NULL on entry; the callback sets each to a tensor of the inferred dtype and shape,
-     * whose reference passes to neap. Inputs are borrowed. */
+    /* `out` is NULL on entry; the callback sets each to a tensor of the inferred dtype
+     * and shape, whose reference passes to neap. Inputs are borrowed. */
     int (*compute)(void *user, void *caller, neap_tensor *const *in, size_t in_count,
                    neap_tensor **out, size_t out_count, neap_error *err);
     /* NULL: no gradient. Sets dx[i] to the gradient of input i (NULL: none). */
@@ -449,39 +469,41 @@ typedef struct neap_op {
     void *user;
 } neap_op;
 
-/* Makes `op` known to this graph, to be built with neap_build. The struct and its strings are
- * copied. NEAP_EARG for a name that exists. */
+/* Makes `op` known to this graph, to be built with neap_build. The struct and its strings
+ * are copied. NEAP_EARG for a name that exists. */
 NEAP_API int neap_graph_register(neap_graph *g, const neap_op *op, neap_error *err);
 
-/* ---- Gradients and training -------------------------------------------------------- */
+/* ---- Gradients and training ------------------------------------------------------ */
 
-/* Adds nodes for the gradient of the sum of `ys` (each weighted by its `grad_ys`, ones where that
- * is NULL or an entry of it is) and writes a node for each of `xs` into `out`, NULL where no y
- * depends on it. NEAP_EUNSUP where the path crosses an operation without a gradient. */
+/* Adds nodes for the gradient of the sum of `ys` (each weighted by its `grad_ys`, ones
+ * where that is NULL or an entry of it is) and writes a node for each of `xs` into `out`,
+ * NULL where no y depends on it. NEAP_EUNSUP where the path crosses an operation without
+ * a gradient. */
 NEAP_API int neap_gradients(neap_graph *g, neap_node *const *ys, size_t y_count,
-                            neap_node *const *xs, size_t x_count, neap_node *const *grad_ys,
-                            neap_node **out, neap_error *err);
+                            neap_node *const *xs, size_t x_count,
+                            neap_node *const *grad_ys, neap_node **out, neap_error *err);
 
 /* The node whose run updates `variables` by `gradients` with the optimizer of that name
- * ("gradient_descent", "momentum", "adam"); attributes are its hyper-parameters, learning_rate
- * first, which may be a node. Entries with a NULL gradient are passed over. Slots are variables
- * that are not trainable. */
+ * ("gradient_descent", "momentum", "adam"); attributes are its hyper-parameters,
+ * learning_rate first, which may be a node. Entries with a NULL gradient are passed over.
+ * Slots are variables that are not trainable. */
 NEAP_API neap_node *neap_apply_gradients(neap_graph *g, const char *optimizer,
                                          const neap_attribute *attributes,
-                                         size_t attribute_count, neap_node *const *gradients,
+                                         size_t attribute_count,
+                                         neap_node *const *gradients,
                                          neap_node *const *variables, size_t count,
                                          neap_error *err);
 /* neap_gradients for every trainable variable that `loss` depends on, then
  * neap_apply_gradients. NEAP_EARG if there is none. */
 NEAP_API neap_node *neap_minimize(neap_graph *g, neap_node *loss, const char *optimizer,
-                                  const neap_attribute *attributes, size_t attribute_count,
-                                  neap_error *err);
-/* The trainable variables that `loss` depends on, in order of creation: writes at most `capacity`
- * and returns how many there are; 0 with an error if memory ends. */
-NEAP_API size_t neap_trainable_variables(neap_node *loss, neap_node **out, size_t capacity,
-                                         neap_error *err);
+                                  const neap_attribute *attributes,
+                                  size_t attribute_count, neap_error *err);
+/* The trainable variables that `loss` depends on, in order of creation: writes at most
+ * `capacity` and returns how many there are; 0 with an error if memory ends. */
+NEAP_API size_t neap_trainable_variables(neap_node *loss, neap_node **out,
+                                         size_t capacity, neap_error *err);
 
-/* ---- Sessions ---------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------- */
 
 typedef struct neap_session neap_session;
 typedef struct neap_callable neap_callable;
@@ -496,9 +518,11 @@ typedef struct neap_session_options {
     int threads;         /* 0: as neap_set_threads says */
     size_t memory_limit; /* bytes of plans, blocks, variables and results; 0: none */
     uint64_t seed;       /* of random operations */
-    const char *isa;     /* NULL: the best; else "avx512", "avx2" or "generic", not above it */
-    const char *passes;  /* NULL: all; "none"; or of "fold,simplify,merge,fuse,place" */
-    /* Receives the text of `print` operations and of traced runs, on the calling thread. */
+    const char
+        *isa; /* NULL: the best; else "avx512", "avx2" or "generic", not above it */
+    const char *passes; /* NULL: all; "none"; or of "fold,simplify,merge,fuse,place" */
+    /* Receives the text of `print` operations and of traced runs, on the calling
+     * thread. */
     void (*log)(void *user, void *caller, const char *text);
     void *log_user;
     const void *device; /* a device module's table; NULL: the CPU */
@@ -509,11 +533,14 @@ typedef struct neap_session_options {
         sizeof(neap_session_options), 0, 0, 0, NULL, NULL, NULL, NULL, NULL              \
     }
 
+/* For a run, and for what may have to run something first: the functions named
+ * neap_..._with. */
 typedef struct neap_run_options {
-    size_t size;         /* set by NEAP_RUN_OPTIONS_INIT */
-    double timeout;      /* seconds; 0: none */
-    const neap_flag *cancel; /* an atomic_int, looked at between instructions: not 0 stops it */
-    void *caller;        /* handed to host operations and to `log` */
+    size_t size;    /* set by NEAP_RUN_OPTIONS_INIT */
+    double timeout; /* seconds; 0: none */
+    const neap_flag
+        *cancel;  /* an atomic_int: not 0 stops the run at its next instruction */
+    void *caller; /* handed to host operations and to `log` */
 } neap_run_options;
 
 #define NEAP_RUN_OPTIONS_INIT                                                            \
@@ -522,18 +549,18 @@ typedef struct neap_run_options {
     }
 
 /* A session over a graph, which it keeps alive. `options` may be NULL. */
-NEAP_API neap_session *neap_session_new(neap_graph *g, const neap_session_options *options,
-                                        neap_error *err);
-/* Frees the session. No run or callable of it may be under way or used afterwards. Tensors that
- * it gave stay valid. */
+NEAP_API neap_session *
+neap_session_new(neap_graph *g, const neap_session_options *options, neap_error *err);
+/* Frees the session. No run or callable of it may be under way or used afterwards.
+ * Tensors that it gave stay valid. */
 NEAP_API void neap_session_free(neap_session *s);
 NEAP_API neap_graph *neap_session_graph(const neap_session *s); /* borrowed */
 
-/* Computes `fetches`. out[i] is NULL on entry and receives a new reference (NULL for an operation
- * without a value), or is the host's tensor of the right dtype and shape, written in place;
- * nobody else may hold that one.
- * Feeds that the run does not need are ignored. On an error every out[i] is as on entry, every
- * variable and the random state hold what they held before, and the session goes on. */
+/* Computes `fetches`. out[i] is NULL on entry and receives a new reference (NULL for an
+ * operation without a value), or is the host's tensor of the right dtype and shape,
+ * written in place; nobody else may hold that one. Feeds that the run does not need are
+ * ignored. On an error every out[i] is as on entry, every variable and the random state
+ * hold what they held before, and the session goes on. */
 NEAP_API int neap_session_run(neap_session *s, const neap_feed *feeds, size_t feed_count,
                               neap_node *const *fetches, size_t fetch_count,
                               neap_tensor **out, neap_error *err);
@@ -541,57 +568,73 @@ NEAP_API int neap_session_run_with(neap_session *s, const neap_run_options *opti
                                    const neap_feed *feeds, size_t feed_count,
                                    neap_node *const *fetches, size_t fetch_count,
                                    neap_tensor **out, neap_error *err);
-/* Stops the runs now under way, with NEAP_ECANCEL; later runs are not affected. From any thread. */
+/* Stops the runs now under way, with NEAP_ECANCEL; later runs are not affected. From any
+ * thread. */
 NEAP_API void neap_cancel(neap_session *s);
 
 /* A variable's value (initialised first): a new reference in *out. */
 NEAP_API int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out,
                               neap_error *err);
-/* Sets a variable: a tensor of its dtype and of a shape it may have; retained, and copied before
- * the first write. */
+NEAP_API int neap_session_get_with(neap_session *s, const neap_run_options *options,
+                                   neap_node *variable, neap_tensor **out,
+                                   neap_error *err);
+/* Sets a variable: a tensor of its dtype and of a shape it may have; retained, and copied
+ * before the first write. */
 NEAP_API int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value,
                               neap_error *err);
-/* Every variable of the graph back to its initial value: all or none. Not while a thread adds
- * to the graph. */
+/* Every variable of the graph back to its initial value: all or none. Not while a thread
+ * adds to the graph. */
 NEAP_API int neap_session_initialize(neap_session *s, neap_error *err);
+NEAP_API int neap_session_initialize_with(neap_session *s,
+                                          const neap_run_options *options,
+                                          neap_error *err);
 NEAP_API neap_memory neap_session_memory(const neap_session *s);
-/* The plan of a run as text, as a database explains a query: as snprintf, returns the whole
- * length in *length. Feeds give the shapes. */
-NEAP_API int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_count,
-                                  neap_node *const *fetches, size_t fetch_count, char *text,
-                                  size_t size, size_t *length, neap_error *err);
+/* The plan of a run as text, as a database explains a query: as snprintf, returns the
+ * whole length in *length. Feeds give the shapes. */
+NEAP_API int neap_session_explain(neap_session *s, const neap_feed *feeds,
+                                  size_t feed_count, neap_node *const *fetches,
+                                  size_t fetch_count, char *text, size_t size,
+                                  size_t *length, neap_error *err);
+NEAP_API int neap_session_explain_with(neap_session *s, const neap_run_options *options,
+                                       const neap_feed *feeds, size_t feed_count,
+                                       neap_node *const *fetches, size_t fetch_count,
+                                       char *text, size_t size, size_t *length,
+                                       neap_error *err);
 
-/* One run, prepared: the fastest way to run one thing often. Keeps the session's plan, not the
- * session; may be run by many threads at once. */
+/* One run, prepared: the fastest way to run one thing often. Keeps the session's plan,
+ * not the session; may be run by many threads at once. */
 NEAP_API neap_callable *neap_callable_new(neap_session *s, neap_node *const *placeholders,
-                                          size_t placeholder_count, neap_node *const *fetches,
-                                          size_t fetch_count, neap_error *err);
+                                          size_t placeholder_count,
+                                          neap_node *const *fetches, size_t fetch_count,
+                                          neap_error *err);
 NEAP_API int neap_callable_run(neap_callable *c, const neap_run_options *options,
-                               neap_tensor *const *values, neap_tensor **out, neap_error *err);
+                               neap_tensor *const *values, neap_tensor **out,
+                               neap_error *err);
 NEAP_API void neap_callable_free(neap_callable *c);
 
-/* ---- The process ------------------------------------------------------------------- */
+/* ---- The process ----------------------------------------------------------------- */
 
-/* The bound on the threads of sessions that do not say (1 to 1024; 0: as many as processors).
- * NEAP_ERANGE else. */
+/* The bound on the threads of sessions that do not say (1 to 1024; 0: as many as
+ * processors). NEAP_ERANGE else. */
 NEAP_API int neap_set_threads(int threads, neap_error *err);
 
 typedef struct neap_config {
     const char *version;
-    const char *isa;      /* the best instruction set that this machine has kernels for */
+    const char *isa; /* the best instruction set that this machine has kernels for */
     const char *compiler;
-    const char *blas;     /* what is known of OpenBLAS, "not opened" before its first need */
-    int threads;          /* the present bound */
+    const char *blas; /* what is known of OpenBLAS, "not opened" before its first need */
+    int threads;      /* the present bound */
     int processors;
 } neap_config;
 
 /* `config` is filled; the strings live for ever. */
 NEAP_API void neap_get_config(neap_config *config);
 
-/* ---- A builder for every operation -------------------------------------------------- */
+/* ---- A builder for every operation ----------------------------------------------- */
 
-/* Inputs, then required attributes; a list is a pointer and a count. What is optional, and a
- * node's name, goes through neap_build. Generated from the descriptors by `make generate`. */
+/* Inputs, then required attributes; a list is a pointer and a count. What is optional,
+ * and a node's name, goes through neap_build. Generated from the descriptors by `make
+ * generate`. */
 /* BEGIN generated */
 /* A value of this shape, all zeros (false for bool). */
 NEAP_API neap_node *neap_zeros(neap_graph *g, const int64_t *shape, size_t shape_count,

@@ -218,6 +218,8 @@ void neap__pool_retain(void);
 void neap__pool_release(void);
 /* The bound of neap_set_threads (or the processors), and the number of processors. */
 int neap__default_threads(void);
+/* That bound; 0: none was set. */
+int neap__thread_bound(void);
 int neap__processors(void);
 
 static inline void neap__team_begin(neap__team *team, int width)

@@ -99,9 +99,14 @@ int neap__processors(void)
     return count < 1 ? 1 : count > MOST_THREADS ? MOST_THREADS : (int)count;
 }
 
+int neap__thread_bound(void)
+{
+    return atomic_load_explicit(&pool.bound, memory_order_relaxed);
+}
+
 int neap__default_threads(void)
 {
-    const int bound = atomic_load_explicit(&pool.bound, memory_order_relaxed);
+    const int bound = neap__thread_bound();
     return bound ? bound : neap__processors();
 }
 

@@ -17,8 +17,9 @@
     X(0, p0, 0) X(1, p0, 1) X(2, p0, 2) X(3, p1, 0) X(4, p1, 1) X(5, p1, 2)
 #define NEAP__ROWS_14(X)                                                                 \
     NEAP__ROWS_6(X)                                                                      \
-    X(6, p2, 0) X(7, p2, 1) X(8, p2, 2) X(9, p3, 0) X(10, p3, 1) X(11, p3, 2)            \
-        X(12, p4, 0) X(13, p4, 1)
+    X(6, p2, 0)                                                                          \
+    X(7, p2, 1)                                                                          \
+    X(8, p2, 2) X(9, p3, 0) X(10, p3, 1) X(11, p3, 2) X(12, p4, 0) X(13, p4, 1)
 
 /* C (m x n, rows ldc apart) = or += the product of m rows of A and n columns of B over
  * k. Element (i, p) of A is a[i * a_row + p * a_step]; row p of B is the n elements at

@@ -269,6 +269,7 @@ static int session_run(lua_State *L)
 static int session_explain(lua_State *L)
 {
     neap__lua *s = neap__lua_self(L);
+    neap_run_options options = NEAP_RUN_OPTIONS_INIT;
     neap_error err = NEAP_ERROR_INIT;
     luaL_Buffer buffer;
     size_t size = 4096, length = 0;
@@ -281,11 +282,15 @@ static int session_explain(lua_State *L)
     read_feeds(L, 3, 4, box->graph, "session.explain");
     neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session.explain", true);
     check_idle(L, box, "explain");
+    options.caller = L;
     s->pending = false;
     char *text = luaL_buffinitsize(L, &buffer, size);
     for (;;) {
-        status = neap_session_explain(box->session, p->feeds, p->feed_count, p->fetches,
-                                      p->fetch_count, text, size, &length, &err);
+        box->running++;
+        status = neap_session_explain_with(box->session, &options, p->feeds,
+                                           p->feed_count, p->fetches, p->fetch_count,
+                                           text, size, &length, &err);
+        box->running--;
         if (status != NEAP_OK || length < size)
             break;
         size = length + 1;
@@ -330,15 +335,13 @@ static int session_get(lua_State *L)
     check_count(L, 2, "get");
     neap_node *variable = variable_argument(L, box, "get");
     neap__lua_tensor *result = neap__lua_newtensor(L);
-    options.caller =
-        L; /* a first value may be an operation written in Lua: so not ..._get */
+    options.caller = L; /* a first value may be an operation written in Lua */
     s->pending = false;
     int status;
     do {
         check_idle(L, box, "get");
         box->running++;
-        status = neap_session_run_with(box->session, &options, NULL, 0, &variable, 1, &t,
-                                       &err);
+        status = neap_session_get_with(box->session, &options, variable, &t, &err);
         box->running--;
     } while (neap__lua_again(L, s, &err));
     if (status != NEAP_OK)
@@ -374,14 +377,16 @@ static int session_set(lua_State *L)
 static int session_initialize(lua_State *L)
 {
     neap__lua *s = neap__lua_self(L);
+    neap_run_options options = NEAP_RUN_OPTIONS_INIT;
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_session *box = self(L, "initialize");
+    options.caller = L;
     s->pending = false;
     int status;
     do {
         check_idle(L, box, "initialize");
         box->running++;
-        status = neap_session_initialize(box->session, &err);
+        status = neap_session_initialize_with(box->session, &options, &err);
         box->running--;
     } while (neap__lua_again(L, s, &err));
     return status == NEAP_OK ? 0 : neap__lua_raise_run(L, &err);

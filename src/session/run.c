@@ -400,6 +400,14 @@ static int execute(neap__running *r, neap__run *run, bool commits, neap_tensor *
     return status;
 }
 
+/* Plans are made for the threads that a session began with; a bound set since then may
+ * be lower. */
+static int width_of(const neap_session *s)
+{
+    int bound = s->threads_given ? 0 : neap__thread_bound();
+    return bound && bound < s->target.workers ? bound : s->target.workers;
+}
+
 int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **out,
                    neap_error *err)
 {
@@ -424,7 +432,7 @@ int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **
     pthread_mutex_unlock(&s->lock);
     neap__floating floating;
     neap__floating_begin(&floating);
-    neap__team_begin(&run.team, s->target.workers);
+    neap__team_begin(&run.team, width_of(s));
     status = execute(r, &run, commits && writes, out, err);
     neap__team_end(&run.team);
     neap__floating_end(&floating);

@@ -262,9 +262,10 @@ int neap_session_run(neap_session *s, const neap_feed *feeds, size_t feed_count,
                                  err);
 }
 
-int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_count,
-                         neap_node *const *fetches, size_t fetch_count, char *text,
-                         size_t size, size_t *length, neap_error *err)
+int neap_session_explain_with(neap_session *s, const neap_run_options *options,
+                              const neap_feed *feeds, size_t feed_count,
+                              neap_node *const *fetches, size_t fetch_count, char *text,
+                              size_t size, size_t *length, neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
@@ -278,12 +279,13 @@ int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_co
                           : !text && size        ? "text"
                           : !feeds && feed_count ? "feeds"
                                                  : "fetches");
-    int status = check_run(s, feeds, feed_count, fetches, fetch_count, err);
+    int status = neap__check_options(options, "neap_session_explain", err);
+    status = status ? status : check_run(s, feeds, feed_count, fetches, fetch_count, err);
     neap__running r = {.feeds = feeds,
                        .feed_count = feed_count,
                        .fetches = fetches,
                        .fetch_count = fetch_count};
-    status = status ? status : neap__run_enter(&r, s, NULL, err);
+    status = status ? status : neap__run_enter(&r, s, options, err);
     if (status)
         return status;
     neap__plan *p = NULL;
@@ -296,6 +298,14 @@ int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_co
     }
     neap__plan_release(p);
     return status;
+}
+
+int neap_session_explain(neap_session *s, const neap_feed *feeds, size_t feed_count,
+                         neap_node *const *fetches, size_t fetch_count, char *text,
+                         size_t size, size_t *length, neap_error *err)
+{
+    return neap_session_explain_with(s, NULL, feeds, feed_count, fetches, fetch_count,
+                                     text, size, length, err);
 }
 
 /* ---- Variables ------------------------------------------------------------------- */
@@ -316,8 +326,8 @@ static int check_variable(const neap_session *s, const neap_node *n, const char 
     return NEAP_OK;
 }
 
-int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out,
-                     neap_error *err)
+int neap_session_get_with(neap_session *s, const neap_run_options *options,
+                          neap_node *variable, neap_tensor **out, neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
@@ -325,12 +335,13 @@ int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out,
         return err->code;
     if (!out)
         return neap__null(err, "neap_session_get", "out");
-    int status = check_variable(s, variable, "neap_session_get", err);
+    int status = neap__check_options(options, "neap_session_get", err);
+    status = status ? status : check_variable(s, variable, "neap_session_get", err);
     if (status)
         return status;
     *out = NULL;
     neap__running r = {.fetches = &variable, .fetch_count = 1};
-    status = neap__run_enter(&r, s, NULL, err);
+    status = neap__run_enter(&r, s, options, err);
     if (status)
         return status;
     /* A value that is there needs no plan, which would push one that is used out of the
@@ -343,6 +354,12 @@ int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out,
         status = neap__run_whole(&r, out, err);
     neap__run_leave(&r);
     return status;
+}
+
+int neap_session_get(neap_session *s, neap_node *variable, neap_tensor **out,
+                     neap_error *err)
+{
+    return neap_session_get_with(s, NULL, variable, out, err);
 }
 
 int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value,
@@ -386,14 +403,16 @@ int neap_session_set(neap_session *s, neap_node *variable, neap_tensor *value,
     return status;
 }
 
-int neap_session_initialize(neap_session *s, neap_error *err)
+int neap_session_initialize_with(neap_session *s, const neap_run_options *options,
+                                 neap_error *err)
 {
     neap_error own = NEAP_ERROR_INIT;
     err = err ? err : &own;
     if (!neap__session_ready(s, "neap_session_initialize", true, err))
         return err->code;
     neap__running r = {.initialize = true};
-    int status = neap__run_enter(&r, s, NULL, err);
+    int status = neap__check_options(options, "neap_session_initialize", err);
+    status = status ? status : neap__run_enter(&r, s, options, err);
     if (status)
         return status;
     neap__take_turn(&r);
@@ -412,4 +431,9 @@ int neap_session_initialize(neap_session *s, neap_error *err)
     pthread_mutex_unlock(&s->lock);
     neap__run_leave(&r);
     return status;
+}
+
+int neap_session_initialize(neap_session *s, neap_error *err)
+{
+    return neap_session_initialize_with(s, NULL, err);
 }

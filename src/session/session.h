@@ -141,13 +141,13 @@ typedef struct neap__running {
     const neap_flag *cancel;
     double deadline; /* 0: none */
     unsigned epoch;
-    neap__block block;             /* what its plans run in, one after the other */
+    neap__block block;       /* what its plans run in, one after the other */
     neap_callable *callable; /* that is run, or NULL */
-    neap__plan *plan;    /* the callable's, if it served when the run entered; held */
-    bool turn;           /* this run holds the session's turn */
-    bool random;         /* an earlier segment drew */
-    bool initialize;     /* states count as if they had no value */
-    bool initial;        /* computes an initial value: draws are those of run 0 */
+    neap__plan *plan;        /* the callable's, if it served when the run entered; held */
+    bool turn;               /* this run holds the session's turn */
+    bool random;             /* an earlier segment drew */
+    bool initialize;         /* states count as if they had no value */
+    bool initial;            /* computes an initial value: draws are those of run 0 */
     neap_tensor **first; /* first values made by this run, by a variable's place; held */
     neap_tensor **later; /* what an earlier segment wrote, for the commit; likewise */
     size_t first_count, later_count;
