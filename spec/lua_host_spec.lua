@@ -214,6 +214,59 @@ describe("a failure in its functions", function()
   end)
 end)
 
+describe("an operation with an infer of its own", function()
+  local halve, on_infer
+
+  before_each(function()
+    on_infer = nil
+    halve = neap.op {
+      name = "halve", inputs = "x",
+      infer = function(a)
+        if on_infer then
+          on_infer()
+        end
+        return { dtype = a.dtype, shape = { a.shape[1] // 2 } }
+      end,
+      compute = function(t)
+        local values = t:totable()
+        return neap.tensor({ table.unpack(values, 1, #values // 2) }, t.dtype)
+      end,
+    }
+  end)
+
+  it("serves initialize, get and explain", function()
+    local v = neap.variable(halve(neap.constant { 1, 2, 3, 4 }))
+    session:initialize()
+    session:set(v, { 7, 8 })
+    session:initialize()
+    assert.same({ 1, 2 }, session:get(v):totable())
+    local late = neap.variable(halve(neap.constant { 5, 6 }))
+    assert.same({ 5 }, session:get(late):totable())
+    local text = session:explain(halve(x), { [x] = { 1, 2, 3, 4, 5, 6 } })
+    assert.is_truthy(text:find('halve  "halve_%d" float32 %(3,%)'))
+  end)
+
+  it("serves a callable, whatever the sizes", function()
+    local call = session:callable(halve(x), { x })
+    assert.same({ 1 }, call({ 1, 2 }):totable())
+    assert.same({ 1, 2 }, call({ 1, 2, 3, 4 }):totable())
+  end)
+
+  it("cannot close the session that it serves", function()
+    neap.variable(halve(neap.constant { 1, 2 }))
+    local y = halve(x)
+    on_infer = function()
+      session:close()
+    end
+    for name, call in pairs { explain = { y, { [x] = { 1, 2 } } }, initialize = {} } do
+      local text = helper.failure(session[name], session, table.unpack(call))
+      assert.is_truthy(text:find("session.close: the session is running", 1, true), text)
+    end
+    on_infer = nil
+    assert.same({ 1 }, session:run(y, { [x] = { 1, 2 } }):totable())
+  end)
+end)
+
 describe("inside a run", function()
   it("the session cannot be run, closed or set", function()
     local y = x * 2
