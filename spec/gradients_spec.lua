@@ -277,17 +277,17 @@ describe("neap.gradients", function()
 
   it("cuts a joined value with so many nodes and edges for each part", function()
     local function cost(count)
-      local graph = neap.graph():as_default()
+      local many = neap.graph():as_default()
       local parts = {}
       for i = 1, count do
         parts[i] = neap.placeholder("float32", { i, -1 })
       end
       neap.gradients(neap.reduce_sum(neap.square(neap.concat(parts, 0))), parts)
       local edges = 0
-      for _, node in ipairs(graph.operations) do
+      for _, node in ipairs(many.operations) do
         edges = edges + #node.inputs
       end
-      return #graph.operations, edges
+      return #many.operations, edges
     end
     local nodes, edges = cost(50)
     local more_nodes, more_edges = cost(51)

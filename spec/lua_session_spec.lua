@@ -258,6 +258,13 @@ describe("a session", function()
     end)
   end)
 
+  it("takes an empty table of options", function()
+    for _, made in ipairs { neap.session {}, neap.session(graph, {}) } do
+      assert.same({ 2 }, made:run(y, { [x] = { 1 } }):totable())
+      made:close()
+    end
+  end)
+
   it("is closed once, by whatever comes first", function()
     local other
     do

@@ -45,10 +45,23 @@ describe("explain", function()
     local w = neap.variable(helper.uniform(1, { 4, 3 }, -1, 1), { name = "w" })
     local y = neap.matmul(x, w, { name = "product" }):reduce_sum { axis = 0, name = "total" }
     local text = explain(y, { [x] = neap.tensor.zeros { 5, 4 } })
-    local parts = { "5 x 4 x 3", "product", "reduce_sum", "total", "(5, 3)", "64 bytes", "flops" }
+    local parts = {
+      "5 x 4 x 3", "product", "reduce_sum", "total", "(5, 3)", "64 bytes", "flops: 135",
+    }
     for _, part in ipairs(parts) do
       assert.is_truthy(text:find(part, 1, true), part .. " is not in:\n" .. text)
     end
+  end)
+
+  it("counts for a reduction the elements that are reduced", function()
+    local x = neap.placeholder("float32", { 4, 10 })
+    local labels = neap.placeholder("int64", { 4 })
+    local loss = neap.sparse_softmax_cross_entropy_with_logits(labels, x)
+    local zeros <const> = neap.tensor.zeros
+    local feeds = { [x] = zeros { 4, 10 }, [labels] = zeros({ 4 }, "int64") }
+    assert.is_truthy(explain(neap.reduce_max(x), feeds):find("flops: 40", 1, true))
+    assert.is_truthy(explain(neap.argmax(x), feeds):find("flops: 40", 1, true))
+    assert.is_truthy(explain(loss, feeds):find("flops: 40", 1, true))
   end)
 
   it("changes nothing, and needs no initial values", function()

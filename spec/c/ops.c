@@ -351,7 +351,7 @@ static const example errors[] = {
     {"zeros",
      {NULL},
      {INTS("shape", BIG, BIG)},
-     "zeros \"n\": shape: shape (1099511627776, 1099511627776) has more than 2^62 "
+     "zeros \"n\": shape: (1099511627776, 1099511627776) has more than 2^62 "
      "elements"},
     {"zeros",
      {NULL},
@@ -546,7 +546,7 @@ static const example errors[] = {
     {"one_hot",
      {"i2"},
      {INT("depth", INT64_MAX)},
-     "one_hot \"n\": the result: shape (2, 9223372036854775807) has more than 2^62 "
+     "one_hot \"n\": the result: (2, 9223372036854775807) has more than 2^62 "
      "elements"},
     {"softmax",
      {"2 3"},

@@ -464,6 +464,49 @@ static void spec_stopping(void)
     neap_graph_free(g);
 }
 
+/* What has to run something first takes the options of a run. */
+static void spec_options(void)
+{
+    neap_graph *g = neap_graph_new(NULL);
+    const neap_op op = {.size = sizeof op,
+                        .name = "meddle",
+                        .doc = "x.",
+                        .inputs = "x",
+                        .result_count = 1,
+                        .compute = meddle,
+                        .user = (void *)(uintptr_t) "c"};
+    OK(neap_graph_register(g, &op, &err));
+    neap_node *one = neap_ones(g, NULL, 0, NULL);
+    neap_node *x = neap_build(g, "meddle", &one, 1, NULL, 0, NULL, NULL, 0, NULL);
+    neap_node *v = neap_variable_from(g, neap_exp(g, x, NULL), 1, "v", NULL);
+    neap_session *s = inner = neap_session_new(g, NULL, NULL);
+    const char *text = "the run was stopped before it was done "
+                       "(for the initial value of variable \"v\")";
+    char calm = '-';
+    neap_run_options options = NEAP_RUN_OPTIONS_INIT, none = {0};
+    neap_tensor *out = NULL;
+    options.caller = &calm;
+    FAILS(neap_session_get(s, v, &out, &err), NEAP_ECANCEL, text);
+    FAILS(neap_session_initialize(s, &err), NEAP_ECANCEL, text);
+    OK(neap_session_initialize_with(s, &options, &err));
+    neap_session_free(s);
+    s = inner = neap_session_new(g, NULL, NULL);
+    OK(neap_session_get_with(s, &options, v, &out, &err));
+    CHECK(first(out) > 2.7f);
+    size_t length;
+    OK(neap_session_explain_with(s, &options, NULL, 0, &x, 1, NULL, 0, &length, &err));
+    FAILS(
+        neap_session_initialize_with(s, &none, &err), NEAP_EARG,
+        "neap_session_initialize: options of 0 bytes: begin with NEAP_RUN_OPTIONS_INIT");
+    FAILS(neap_session_get_with(s, &none, v, &out, &err), NEAP_EARG,
+          "neap_session_get: options of 0 bytes: begin with NEAP_RUN_OPTIONS_INIT");
+    FAILS(neap_session_explain_with(s, &none, NULL, 0, &x, 1, NULL, 0, &length, &err),
+          NEAP_EARG,
+          "neap_session_explain: options of 0 bytes: begin with NEAP_RUN_OPTIONS_INIT");
+    neap_session_free(s);
+    neap_graph_free(g);
+}
+
 /* Results are checked against what the plan inferred, not what was known when it was built. */
 static void spec_host_results(void)
 {
@@ -606,6 +649,7 @@ int main(void)
     spec_failure_changes_nothing();
     spec_memory_limit();
     spec_stopping();
+    spec_options();
     spec_host_results();
     spec_callables();
     spec_cache();

@@ -159,17 +159,15 @@ static void spec_shapes(void)
                  "reshape: dimension 1 is negative: -1");
     refuse_shape(1, DIMS(INT64_MIN), true, NEAP_ERANGE,
                  "reshape: dimension 0 is negative: -9223372036854775808");
-    refuse_shape(
-        3, DIMS(large, large, 4), false, NEAP_ELIMIT,
-        "reshape: shape (2147483648, 2147483648, 4) has more than 2^62 elements");
+    refuse_shape(3, DIMS(large, large, 4), false, NEAP_ELIMIT,
+                 "reshape: (2147483648, 2147483648, 4) has more than 2^62 elements");
     refuse_shape(2, DIMS(huge, 2), false, NEAP_ELIMIT,
-                 "reshape: shape (4611686018427387904, 2) has more than 2^62 elements");
+                 "reshape: (4611686018427387904, 2) has more than 2^62 elements");
     refuse_shape(2, DIMS(INT64_C(1) << 32, INT64_C(1) << 32), true, NEAP_ELIMIT,
-                 "reshape: shape (4294967296, 4294967296) has more than 2^62 elements");
-    refuse_shape(
-        3, DIMS(0, huge, huge), false, NEAP_ELIMIT,
-        "reshape: shape (0, 4611686018427387904, 4611686018427387904) has more than "
-        "2^62 elements");
+                 "reshape: (4294967296, 4294967296) has more than 2^62 elements");
+    refuse_shape(3, DIMS(0, huge, huge), false, NEAP_ELIMIT,
+                 "reshape: (0, 4611686018427387904, 4611686018427387904) has more than "
+                 "2^62 elements");
     neap__shape s = shape_of(2, DIMS(0, huge));
     CHECK(neap__shape_size(&s) == 0);
     s = shape_of(8, DIMS(1, 2, 3, 4, 5, 6, 7, 8));

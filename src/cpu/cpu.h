@@ -256,6 +256,8 @@ typedef struct neap__copy_args {
     int64_t dims[NEAP_MAX_RANK], strides[NEAP_MAX_RANK];
     int64_t offset; /* of the first element of `in` */
 } neap__copy_args;
+/* n elements of `width` bytes, `stride` elements apart, into a contiguous run. */
+void neap__copy_run(size_t width, int64_t n, const void *from, int64_t stride, void *to);
 void neap__copy_fix(neap__copy_args *a, int rank, const int64_t *dims,
                     const int64_t *strides);
 neap__kernel neap__cpu_copy;

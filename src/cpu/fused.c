@@ -137,53 +137,6 @@ size_t neap__program_scratch(const neap__program *p, int workers)
 
 /* ---- Loads ------------------------------------------------------------------------- */
 
-typedef unsigned char byte;
-typedef uint16_t __attribute__((may_alias))
-word2; /* elements of any dtype of that width */
-typedef uint32_t __attribute__((may_alias)) word4;
-typedef uint64_t __attribute__((may_alias)) word8;
-
-#define BRING(T)                                                                         \
-    do {                                                                                 \
-        const T *x = from;                                                               \
-        T *y = to;                                                                       \
-        for (int64_t i = 0; i < n; i++)                                                  \
-            y[i] = x[i * stride];                                                        \
-    } while (0)
-#define REPEAT(T)                                                                        \
-    do {                                                                                 \
-        const T x = *(const T *)from;                                                    \
-        T *y = to;                                                                       \
-        for (int64_t i = 0; i < n; i++)                                                  \
-            y[i] = x;                                                                    \
-    } while (0)
-#define BY_WIDTH(ACTION)                                                                 \
-    switch (width) {                                                                     \
-    case 1:                                                                              \
-        ACTION(byte);                                                                    \
-        break;                                                                           \
-    case 2:                                                                              \
-        ACTION(word2);                                                                   \
-        break;                                                                           \
-    case 4:                                                                              \
-        ACTION(word4);                                                                   \
-        break;                                                                           \
-    default:                                                                             \
-        ACTION(word8);                                                                   \
-        break;                                                                           \
-    }
-
-/* n elements, `stride` apart in `from`. */
-static void bring(size_t width, int64_t n, const void *from, int64_t stride, void *to)
-{
-    if (stride == 1)
-        memcpy(to, from, (size_t)n * width);
-    else if (stride == 0)
-        BY_WIDTH(REPEAT)
-    else
-        BY_WIDTH(BRING)
-}
-
 /* Elements [begin, begin + n) of the domain, from an operand that gives one to each
  * row. */
 static void bring_rows(const neap__load *load, size_t width, const char *from,
@@ -193,7 +146,7 @@ static void bring_rows(const neap__load *load, size_t width, const char *from,
     int64_t run = load->period - begin % load->period;
     for (; n > 0; x += width, run = load->period) {
         const int64_t m = run < n ? run : n;
-        bring(width, m, x, 0, to);
+        neap__copy_run(width, m, x, 0, to);
         to += (size_t)m * width;
         n -= m;
     }
@@ -227,7 +180,7 @@ static void bring_strided(const neap__program *p, const neap__load *load, size_t
     const int64_t w = (int64_t)width;
     while (n > 0) {
         const int64_t run = p->dims[last] - index[last], m = run < n ? run : n;
-        bring(width, m, from + offset * w, load->strides[last], to);
+        neap__copy_run(width, m, from + offset * w, load->strides[last], to);
         to += (size_t)m * width;
         n -= m;
         offset -= index[last] * load->strides[last];
@@ -305,7 +258,7 @@ static void prepare(span *s, const void *const *in, const void *tile, int64_t n,
         if (load->pattern == WHOLE)
             s->load[i].from += (size_t)s->begin * width;
         else if (load->pattern == SCALAR)
-            bring(width, m, s->load[i].from, 0, s->load[i].buffer);
+            neap__copy_run(width, m, s->load[i].from, 0, s->load[i].buffer);
         else if (short_period(load) && n > m)
             bring_periods(load, width, s->load[i].from, 0, m + load->period,
                           s->load[i].buffer);

@@ -11,8 +11,8 @@
 #define TILE 32    /* rows and columns of a transpose's tile */
 
 typedef unsigned char byte;
-typedef uint16_t __attribute__((may_alias))
-word2; /* elements of any dtype of that width */
+/* Elements of any dtype of that width. */
+typedef uint16_t __attribute__((may_alias)) word2;
 typedef uint32_t __attribute__((may_alias)) word4;
 typedef uint64_t __attribute__((may_alias)) word8;
 
@@ -73,8 +73,7 @@ void neap__copy_fix(neap__copy_args *a, int rank, const int64_t *dims,
         break;                                                                           \
     }
 
-/* n elements, `stride` apart, into a contiguous run. */
-static void copy_run(size_t width, int64_t n, const byte *from, int64_t stride, byte *to)
+void neap__copy_run(size_t width, int64_t n, const void *from, int64_t stride, void *to)
 {
     if (stride == 1) {
         memcpy(to, from, (size_t)n * width);
@@ -82,8 +81,8 @@ static void copy_run(size_t width, int64_t n, const byte *from, int64_t stride, 
     }
 #define RUN(T)                                                                           \
     do {                                                                                 \
-        const T *x = (const void *)from;                                                 \
-        T *y = (void *)to;                                                               \
+        const T *x = from;                                                               \
+        T *y = to;                                                                       \
         if (stride == 0) {                                                               \
             const T v = *x;                                                              \
             for (int64_t i = 0; i < n; i++)                                              \
@@ -176,8 +175,8 @@ static void copy_job(void *context, int64_t part, int worker)
         if (c->inner == 2)
             copy_band(a, unit % c->split, c->from + offset * w, to);
         else
-            copy_run(a->width, a->dims[a->rank - 1], c->from + offset * w,
-                     a->strides[a->rank - 1], to);
+            neap__copy_run(a->width, a->dims[a->rank - 1], c->from + offset * w,
+                           a->strides[a->rank - 1], to);
     }
 }
 
@@ -189,9 +188,9 @@ static void long_run_job(void *context, int64_t part, int worker)
     const int64_t begin = part * c->part, rest = a->dims[0] - begin,
                   w = (int64_t)a->width;
     (void)worker;
-    copy_run(a->width, rest < c->part ? rest : c->part,
-             c->from + (a->offset + begin * a->strides[0]) * w, a->strides[0],
-             c->to + begin * w);
+    neap__copy_run(a->width, rest < c->part ? rest : c->part,
+                   c->from + (a->offset + begin * a->strides[0]) * w, a->strides[0],
+                   c->to + begin * w);
 }
 
 static void run(neap__team *team, int64_t parts, neap__job *job, void *context)
@@ -480,7 +479,7 @@ int neap__cpu_fill(const neap__call *call)
 {
     const neap__fill_args *a = call->args;
     if (a->count > 0)
-        copy_run(a->width, a->count, a->value, 0, call->out[0]);
+        neap__copy_run(a->width, a->count, a->value, 0, call->out[0]);
     return NEAP_OK;
 }
 
@@ -488,7 +487,7 @@ int neap__cpu_fill_from(const neap__call *call)
 {
     const neap__fill_args *a = call->args;
     if (a->count > 0)
-        copy_run(a->width, a->count, call->in[0], 0, call->out[0]);
+        neap__copy_run(a->width, a->count, call->in[0], 0, call->out[0]);
     return NEAP_OK;
 }
 
@@ -500,7 +499,7 @@ int neap__cpu_one_hot(const neap__call *call)
     const int64_t size = a->outer * a->depth * a->inner;
     if (size == 0)
         return NEAP_OK;
-    copy_run(width, size, a->off, 0, out);
+    neap__copy_run(width, size, a->off, 0, out);
     for (int64_t i = 0; i < a->outer * a->inner; i++) {
         const int64_t index = index_at(a->index, call->in[0], i);
         if (index < 0 || index >= a->depth)

@@ -133,6 +133,7 @@ typedef struct neap__binding {
     size_t scratch;
     unsigned in_place; /* bit i: the result may lie exactly on input i (same bytes) */
     bool allocates;    /* host operations: the kernel hands over tensors of its own */
+    int64_t work; /* elements computed with, for the count of flops; 0: the result's */
     neap_error *err;
 } neap__binding;
 typedef int neap__bind(neap__binding *b);
@@ -257,6 +258,10 @@ const neap__value *neap__attribute(const neap_node *n, const char *name);
 void neap__text_node(neap__text *t, const neap_node *n);
 #define NEAP__NODE_SIZE 480
 const char *neap__node_text(char buffer[NEAP__NODE_SIZE], const neap_node *n);
+/* ` (made at file:line)` after the message of an error, where that is known. */
+void neap__tell_origin(neap_error *err, const neap_node *n);
+/* That, and `op "name": ` before the message. */
+void neap__blame(neap_error *err, const neap_node *n);
 
 /* ---- Names (names.c): unique in a graph, scopes and nodes together --------------- */
 

@@ -404,3 +404,16 @@ neap_node *neap_node_consumer(const neap_node *n, size_t index)
 size_t neap_node_index(const neap_node *n) { return n ? (size_t)n->index : SIZE_MAX; }
 
 int neap_node_trainable(const neap_node *n) { return n && n->trainable; }
+
+void neap__tell_origin(neap_error *err, const neap_node *n)
+{
+    if (n->file)
+        neap__error_suffix(err, " (made at %s:%d)", n->file, (int)n->line);
+}
+
+void neap__blame(neap_error *err, const neap_node *n)
+{
+    char node[NEAP__NODE_SIZE];
+    neap__error_prefix(err, "%s: ", neap__node_text(node, n));
+    neap__tell_origin(err, n);
+}

@@ -1,8 +1,8 @@
 /* arguments.c - how arguments are given, and readers of the simple ones.
  *
  * Inputs first, then attributes by position; or by name in a last table. A table with any
- * string key is such a table and holds nothing else; every other table is a value.
- * Trailing nils are absent. */
+ * string key is such a table and holds nothing else, and so is `{}` where no table can be
+ * a value; every other table is a value. Trailing nils are absent. */
 #include "lua/binding.h"
 
 #include <math.h>
@@ -66,13 +66,29 @@ static void take_named(lua_State *L, int first, const neap__lua_signature *signa
     lua_pop(L, 1);
 }
 
+/* Whether the last argument, in place of a slot, gives attributes by name. */
+static bool gives_names(lua_State *L, int last, int slot,
+                        const neap__lua_signature *signature)
+{
+    if (lua_type(L, last) != LUA_TTABLE)
+        return false;
+    if (neap__lua_named(L, last))
+        return true;
+    if (slot < signature->positional && (slot > 31 || !(signature->plain >> slot & 1)))
+        return false;
+    lua_pushnil(L);
+    if (!lua_next(L, last))
+        return true;
+    lua_pop(L, 2);
+    return false;
+}
+
 void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *signature)
 {
     int last = lua_gettop(L);
     while (last >= first && lua_isnil(L, last))
         last--;
-    bool named =
-        last >= first && lua_type(L, last) == LUA_TTABLE && neap__lua_named(L, last);
+    bool named = last >= first && gives_names(L, last, last - first, signature);
     int given = last - first + 1 - (named ? 1 : 0);
     if (given > signature->positional) {
         /* The usual slip: neap:add(x, y). */

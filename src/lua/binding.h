@@ -140,6 +140,9 @@ bool neap__lua_where(lua_State *L, lua_Debug *position);
  * int is for `return`. The format is lua_pushfstring's. */
 int neap__lua_error(lua_State *L, const char *format, ...);
 int neap__lua_raise(lua_State *L, const neap_error *err);
+/* The error of a C function, as that of the Lua function whose name is put in its
+ * place. */
+int neap__lua_raise_as(lua_State *L, const char *function, const neap_error *err);
 /* The same after a call of the core that may have run callbacks: the error of a callback
  * that is not a string is raised as it was, one that is a string with its traceback. */
 int neap__lua_raise_run(lua_State *L, const neap_error *err);
@@ -160,6 +163,8 @@ typedef struct neap__lua_signature {
     const char *const *names; /* one for each slot */
     int slots;
     int positional; /* the slots that may be given by position: the first ones */
+    unsigned
+        plain; /* bit i: slot i takes no table, so that `{}` there is of attributes */
 } neap__lua_signature;
 
 /* Arranges the arguments that begin at index `first`: slot i lies at first + i

@@ -48,6 +48,15 @@ int neap__lua_raise(lua_State *L, const neap_error *err)
     return raise_message(L);
 }
 
+int neap__lua_raise_as(lua_State *L, const char *function, const neap_error *err)
+{
+    const char *text = err->message;
+    size_t name = strspn(text, "_abcdefghijklmnopqrstuvwxyz");
+    if (!strncmp(text, "neap_", 5) && !strncmp(text + name, ": ", 2))
+        text += name + 2;
+    return neap__lua_error(L, "%s: %s", function, text);
+}
+
 int neap__lua_raise_run(lua_State *L, const neap_error *err)
 {
     neap__lua *s = neap__lua_self(L);

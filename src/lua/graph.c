@@ -384,7 +384,7 @@ static neap_node **one_or_more(lua_State *L, int index, const char *name, bool g
 static int gradients(lua_State *L)
 {
     static const char *const names[] = {"ys", "xs", "grad_ys"};
-    static const neap__lua_signature signature = {"gradients", names, 3, 3};
+    static const neap__lua_signature signature = {"gradients", names, 3, 3, 0};
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_home home = {NULL, 4};
     size_t y_count, x_count, grad_count;

@@ -219,7 +219,7 @@ static int set_threads(lua_State *L)
         return neap__lua_error(L, "set_threads: %I is out of range",
                                (LUAI_UACINT)threads);
     if (neap_set_threads((int)threads, &err) != NEAP_OK)
-        return neap__lua_error(L, "set_threads: %s", err.message);
+        return neap__lua_raise_as(L, "set_threads", &err);
     return 0;
 }
 

@@ -364,7 +364,7 @@ static int host_new(lua_State *L)
 {
     static const char *const names[] = {"name",    "inputs",   "infer",
                                         "compute", "gradient", "results"};
-    static const neap__lua_signature signature = {"op", names, 6, 0};
+    static const neap__lua_signature signature = {"op", names, 6, 0, 0};
     neap__lua *s = neap__lua_self(L);
     neap_error err;
     int64_t results = 1;

@@ -379,6 +379,7 @@ void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char *
     *(*names)++ = "name";
     op->signature.slots = op->inputs + (int)info->attribute_count + 1;
     op->signature.positional = op->signature.slots - 1;
+    op->signature.plain = 0;
     op->results = neap__lua_words(info->results);
 }
 

@@ -132,7 +132,7 @@ static int session_new(lua_State *L)
 {
     static const char *const names[] = {"graph",  "threads", "memory_limit", "seed",
                                         "device", "passes",  "log",          "isa"};
-    static const neap__lua_signature signature = {"session", names, 8, 1};
+    static const neap__lua_signature signature = {"session", names, 8, 1, 1};
     neap_session_options options = NEAP_SESSION_OPTIONS_INIT;
     neap__lua *s = neap__lua_self(L);
     neap_error err = NEAP_ERROR_INIT;

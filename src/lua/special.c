@@ -10,7 +10,7 @@ static const char *optional_name(lua_State *L, int index, const char *function)
 static int placeholder(lua_State *L)
 {
     static const char *const names[] = {"dtype", "shape", "name"};
-    static const neap__lua_signature signature = {"placeholder", names, 3, 3};
+    static const neap__lua_signature signature = {"placeholder", names, 3, 3, 5};
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_home home = {NULL, 4};
     neap_dtype dtype = NEAP_FLOAT32;
@@ -72,7 +72,7 @@ static neap_node *initial_node(lua_State *L, neap__lua_home *home, neap_dtype dt
 static int variable(lua_State *L)
 {
     static const char *const names[] = {"initial", "name", "dtype", "trainable"};
-    static const neap__lua_signature signature = {"variable", names, 4, 1};
+    static const neap__lua_signature signature = {"variable", names, 4, 1, 0};
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_home home = {NULL, 5};
     neap_dtype dtype = NEAP_DTYPE_NONE;
@@ -109,7 +109,7 @@ static int variable(lua_State *L)
 static int constant(lua_State *L)
 {
     static const char *const names[] = {"value", "dtype", "name"};
-    static const neap__lua_signature signature = {"constant", names, 3, 2};
+    static const neap__lua_signature signature = {"constant", names, 3, 2, 2};
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_home home = {NULL, 4};
     neap_dtype dtype = NEAP_DTYPE_NONE;

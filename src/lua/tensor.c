@@ -81,13 +81,13 @@ static void take_shape(lua_State *L, const char *function, int index,
     }
     neap_tensor *shaped = neap_tensor_reshape(box->tensor, rank, dims, &err);
     if (!shaped)
-        neap__lua_error(L, "%s: %s", function, err.message);
+        neap__lua_raise_as(L, function, &err);
     neap_tensor_release(box->tensor);
     box->tensor = shaped;
 }
 
 static const char *const tensor_names[] = {"value", "dtype", "shape"};
-static const neap__lua_signature tensor_signature = {"tensor", tensor_names, 3, 3};
+static const neap__lua_signature tensor_signature = {"tensor", tensor_names, 3, 3, 2};
 
 /* neap.tensor(value, [dtype], [shape]): by __call, with the table of functions as
  * argument 1. */
@@ -104,7 +104,7 @@ static int tensor_new(lua_State *L)
     neap__lua_tensor *box = neap__lua_newtensor(L);
     neap_tensor *t = neap__lua_read(L, 2, dtype, NULL, &err);
     if (!t)
-        return neap__lua_error(L, "tensor: %s", err.message);
+        return neap__lua_raise_as(L, "tensor", &err);
     neap__lua_fill(s, box, t);
     if (!lua_isnil(L, 4))
         take_shape(L, "tensor", 4, box);
@@ -134,7 +134,7 @@ static int filled(lua_State *L, const char *function)
     neap__lua_tensor *box = neap__lua_newtensor(L);
     neap_tensor *t = neap_tensor_copy(dtype, rank, dims, NULL, &err);
     if (!t)
-        return neap__lua_error(L, "%s: %s", function, err.message);
+        return neap__lua_raise_as(L, function, &err);
     neap__lua_fill(s, box, t);
     int64_t n = neap_tensor_size(t);
     unsigned char *data = neap_tensor_edit(t);
@@ -155,7 +155,7 @@ static int filled(lua_State *L, const char *function)
 static int filled_with(lua_State *L, const char *function, lua_Integer value)
 {
     static const char *const names[] = {"shape", "dtype"};
-    neap__lua_signature signature = {function, names, 2, 2};
+    neap__lua_signature signature = {function, names, 2, 2, 2};
     neap__lua_collect(L, neap__lua_self(L));
     neap__lua_arguments(L, 1, &signature);
     const char *dtype = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -173,7 +173,7 @@ static int tensor_ones(lua_State *L) { return filled_with(L, "tensor.ones", 1); 
 static int tensor_full(lua_State *L)
 {
     static const char *const names[] = {"shape", "value", "dtype"};
-    static const neap__lua_signature signature = {"tensor.full", names, 3, 3};
+    static const neap__lua_signature signature = {"tensor.full", names, 3, 3, 6};
     neap__lua_collect(L, neap__lua_self(L));
     neap__lua_arguments(L, 1, &signature);
     return filled(L, "tensor.full");
@@ -182,7 +182,7 @@ static int tensor_full(lua_State *L)
 static int tensor_frombytes(lua_State *L)
 {
     static const char *const names[] = {"bytes", "dtype", "shape"};
-    static const neap__lua_signature signature = {"tensor.frombytes", names, 3, 3};
+    static const neap__lua_signature signature = {"tensor.frombytes", names, 3, 3, 3};
     const char *function = signature.function;
     neap__lua *s = neap__lua_self(L);
     neap_error err = NEAP_ERROR_INIT;
@@ -224,7 +224,7 @@ static int tensor_frombytes(lua_State *L)
     neap__lua_tensor *box = neap__lua_newtensor(L);
     neap_tensor *t = neap_tensor_copy(dtype, rank, dims, bytes, &err);
     if (!t)
-        return neap__lua_error(L, "%s: %s", function, err.message);
+        return neap__lua_raise_as(L, function, &err);
     neap__lua_fill(s, box, t);
     return 1;
 }
@@ -384,7 +384,7 @@ static int tensor_reshape(lua_State *L)
     neap__lua_tensor *box = neap__lua_newtensor(L);
     box->tensor = neap_tensor_reshape(t, rank, dims, &err);
     if (!box->tensor)
-        return neap__lua_error(L, "tensor.reshape: %s", err.message);
+        return neap__lua_raise_as(L, "tensor.reshape", &err);
     return 1;
 }
 

@@ -436,21 +436,15 @@ NEAP_OP(mod) = {
     NEAP__GRADIENT(mod_gradient, 0),
 };
 
-/* y x^(y - 1). A constant exponent is reduced here, and ends at 0: so that the third
- * derivative of x^2 at 0 is 0, not 0 times infinity. */
+/* y x^(y - 1), and 0 where y is 0: so that the third derivative of x^2 at 0 is 0, not 0
+ * times infinity. The exponent stays a node, for a constant may be fed too. */
 static neap_node *pow_slope(neap__grad *g)
 {
-    neap_node *x = g->x[0], *y = g->x[1];
-    if (y->op == &neap__op_constant && y->fact.shape.rank == 0) {
-        const neap_tensor *t = neap__attribute(y, "value")->tensor;
-        const double exponent = neap__element_number(t->dtype, t->data, 0);
-        if (exponent == 0)
-            return NULL;
-        neap_node *less = neap__number(g, y, exponent - 1);
-        return neap__mul(g, y, neap__binary(g, &neap__op_pow, x, less));
-    }
-    neap_node *less = neap__sub(g, y, neap__number(g, y, 1));
-    return neap__mul(g, y, neap__binary(g, &neap__op_pow, x, less));
+    neap_node *y = g->x[1], *one = neap__number(g, y, 1);
+    neap_node *none = neap__binary(g, &neap__op_equal, y, neap__number(g, y, 0));
+    neap_node *choice[] = {none, one, neap__sub(g, y, one)};
+    neap_node *less = neap__derive(g, &neap__op_where, choice, 3, NULL, 0);
+    return neap__mul(g, y, neap__binary(g, &neap__op_pow, g->x[0], less));
 }
 
 /* The logarithm of x where it is above 0, else 0; its own gradient is finite

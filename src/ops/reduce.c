@@ -53,6 +53,7 @@ static int bind_reduction(neap__binding *b, neap__reduction reduction, unsigned 
     neap__reduce_fix(args, &b->in[0].shape, mask);
     b->kernel = neap__cpu_reduce;
     b->args = args;
+    b->work = neap__shape_size(&b->in[0].shape);
     b->scratch = neap__reduce_scratch(args, b->workers);
     return NEAP_OK;
 }
@@ -205,6 +206,7 @@ static int bind_argmax(neap__binding *b)
     neap__split(&b->in[0].shape, axis, &args->outer, &args->count, &args->inner);
     b->kernel = neap__cpu_argmax;
     b->args = args;
+    b->work = neap__shape_size(&b->in[0].shape);
     return NEAP_OK;
 }
 

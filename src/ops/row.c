@@ -40,6 +40,7 @@ static int bind_labelled(neap__binding *b, neap__kernel *kernel, const neap__fac
     neap__split(&rows->shape, axis, &args->outer, &args->count, &args->inner);
     b->kernel = kernel;
     b->args = args;
+    b->work = neap__shape_size(&rows->shape);
     return NEAP_OK;
 }
 

@@ -414,7 +414,9 @@ static int emit_kernel(neap__emitter *e, uint32_t u)
         return status;
     add_instruction(e, u, b.kernel, b.args, first, item->count, offset);
     p->instructions[p->instruction_count - 1].host = b.allocates;
-    if (p->facts[root].dtype != NEAP_DTYPE_NONE)
+    if (b.work)
+        p->flops += (double)b.work;
+    else if (p->facts[root].dtype != NEAP_DTYPE_NONE)
         p->flops += (double)neap__shape_size(&p->facts[root].shape);
     return give(e, offset, bytes);
 }

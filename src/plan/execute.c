@@ -4,21 +4,6 @@
 
 #include <string.h>
 
-/* ---- Errors ---------------------------------------------------------------------- */
-
-static void tell_where(neap_error *err, const neap_node *n)
-{
-    if (n->file)
-        neap__error_suffix(err, " (made at %s:%d)", n->file, n->line);
-}
-
-void neap__blame(neap_error *err, const neap_node *n)
-{
-    char node[NEAP__NODE_SIZE];
-    neap__error_prefix(err, "%s: ", neap__node_text(node, n));
-    tell_where(err, n);
-}
-
 /* ---- Blocks ---------------------------------------------------------------------- */
 
 static size_t head_bytes(const neap__plan *p)
@@ -131,7 +116,7 @@ int neap__run_execute(neap__run *run, uint32_t from, uint32_t to, neap_error *er
             continue;
         const neap_node *n = p->structure->items[p->structure->units[in->unit].root].node;
         if (in->host)
-            tell_where(&own, n); /* the host's message names its node */
+            neap__tell_origin(&own, n); /* the host's message names its node */
         else
             neap__blame(&own, n);
         return neap__fail(err, status, "%s", own.message);

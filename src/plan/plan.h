@@ -269,9 +269,6 @@ int neap__run_execute(neap__run *run, uint32_t from, uint32_t to, neap_error *er
 int neap__compute(const neap__target *target, neap_node *const *nodes, size_t count,
                   neap_tensor **out, neap_error *err);
 
-/* `op "name": ` before and ` (made at file:line)` after the message of an error. */
-void neap__blame(neap_error *err, const neap_node *n);
-
 /* The plan as text. */
 void neap__text_plan(neap__text *t, const neap__plan *p);
 

@@ -52,7 +52,7 @@ bool neap__shape_make(neap__shape *s, int rank, const int64_t *dims, bool partia
     }
     if (!product_fits(&made)) {
         char text[NEAP__SHAPE_SIZE];
-        neap__fail(err, NEAP_ELIMIT, "%s: shape %s has more than 2^62 elements", what,
+        neap__fail(err, NEAP_ELIMIT, "%s: %s has more than 2^62 elements", what,
                    neap__shape_text(text, &made));
         return false;
     }
