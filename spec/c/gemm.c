@@ -344,12 +344,13 @@ static void epilogue(neap__isa isa, int64_t batch, int64_t m, int64_t k, int64_t
          .dtype = NEAP_FLOAT32,
          .store = 0},
     };
+    neap__load loads[] = {{.dtype = NEAP_FLOAT32}, {.dtype = NEAP_FLOAT32}};
     neap__program program = {.loads = 2,
                              .steps = 2,
                              .stores = 1,
                              .registers = 1,
-                             .step = steps,
-                             .load = {{.dtype = NEAP_FLOAT32}, {.dtype = NEAP_FLOAT32}}};
+                             .load = loads,
+                             .step = steps};
     neap__shape domain = {3, {batch, m, n}}, operands[2] = {domain, {1, {n}}};
     neap__program_fix(&program, &domain, operands);
     program.accumulator = 0;

@@ -86,7 +86,9 @@ static void check_program(neap__isa isa, neap_dtype dtype, int64_t most, bool in
          .out = 0,
          .dtype = (uint8_t)dtype,
          .store = 1}};
+    neap__load loads[3] = {{0}};
     neap__program p = {.loads = 3,
+                       .load = loads,
                        .steps = 3,
                        .stores = 2,
                        .registers = 1,
@@ -147,7 +149,9 @@ static void check_span(neap__isa isa)
                        .out = 0,
                        .dtype = NEAP_FLOAT32,
                        .store = 0};
+    neap__load loads[2] = {{0}};
     neap__program p = {.loads = 2,
+                       .load = loads,
                        .steps = 1,
                        .stores = 1,
                        .registers = 1,

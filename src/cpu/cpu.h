@@ -127,7 +127,8 @@ typedef struct neap__program {
     int rank; /* of the domain, with equal neighbours collapsed */
     int64_t dims[NEAP_MAX_RANK];
     int64_t size; /* elements of the domain */
-    neap__load load[NEAP__PROGRAM_LOADS];
+    neap__load
+        *load; /* `loads` of them: a program is small, because plans may have many */
     neap__step *step;   /* `steps` of them */
     int8_t accumulator; /* in an epilogue: the load that is the product's tile; or -1 */
 } neap__program;

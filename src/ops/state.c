@@ -22,7 +22,8 @@ static int bind_step(neap__binding *b, neap__element_code code)
 {
     neap__program *p = neap__arena_alloc(b->arena, sizeof *p, b->err);
     neap__step *step = neap__arena_alloc(b->arena, sizeof *step, b->err);
-    if (!p || !step)
+    neap__load *load = neap__arena_array(b->arena, 2, sizeof *load, b->err);
+    if (!p || !step || !load)
         return NEAP_ENOMEM;
     const neap__shape operands[] = {b->in[0].shape, b->in[1].shape};
     const bool replaces = code == NEAP__ELEMENT_copy;
@@ -34,7 +35,8 @@ static int bind_step(neap__binding *b, neap__element_code code)
     };
     p->loads = 2;
     p->steps = p->stores = p->registers = 1;
-    p->load[0].dtype = p->load[1].dtype = (uint8_t)b->out->dtype;
+    load[0].dtype = load[1].dtype = (uint8_t)b->out->dtype;
+    p->load = load;
     p->step = step;
     p->accumulator = -1;
     neap__program_fix(p, &b->out->shape, operands);

@@ -163,10 +163,13 @@ static int make_program(neap__emitter *e, const neap__unit *unit, neap__program 
     neap__plan *p = e->plan;
     uint8_t registers[NEAP__PROGRAM_STEPS];
     neap__program *g = neap__arena_alloc(&p->arena, sizeof *g, e->err);
+    neap__load *loads =
+        neap__arena_array(&p->arena, unit->load_count, sizeof *loads, e->err);
     neap__step *steps =
         neap__arena_array(&p->arena, unit->member_count, sizeof *steps, e->err);
-    if (!g || !steps)
+    if (!g || !loads || !steps)
         return e->err->code;
+    g->load = loads;
     g->loads = (int)unit->load_count;
     g->steps = (int)unit->member_count;
     g->stores = 1;
@@ -176,7 +179,7 @@ static int make_program(neap__emitter *e, const neap__unit *unit, neap__program 
     g->accumulator = -1;
     neap__shape shapes[NEAP__PROGRAM_LOADS];
     for (uint32_t k = 0; k < unit->load_count; k++) {
-        g->load[k].dtype = (uint8_t)p->facts[unit->loads[k]].dtype;
+        loads[k].dtype = (uint8_t)p->facts[unit->loads[k]].dtype;
         shapes[k] = p->facts[unit->loads[k]].shape;
         if (unit->loads[k] == unit->gemm)
             g->accumulator = (int8_t)k;
