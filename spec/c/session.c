@@ -244,6 +244,17 @@ static void spec_feeds(void)
           "placeholder \"x\": fed with int64, it takes float32");
     FAILS(neap_session_run(s, twice, 3, &z, 1, out, &err), NEAP_EARG,
           "placeholder \"x\": fed twice");
+    neap_feed many[40];
+    for (int i = 0; i < 40; i++)
+        many[i] =
+            (neap_feed){neap_placeholder(g, NEAP_FLOAT32, 1, DIMS(-1), NULL, NULL), t};
+    many[39] = (neap_feed){x, t};
+    CHECK(!neap_session_run(s, many, 40, &z, 1, out, &err));
+    neap_tensor_release(out[0]);
+    out[0] = NULL;
+    many[38] = (neap_feed){x, t};
+    FAILS(neap_session_run(s, many, 40, &z, 1, out, &err), NEAP_EARG,
+          "placeholder \"x\": fed twice");
     neap_node *stranger = variable(h, 1, "stranger");
     FAILS(
         neap_session_run(s, NULL, 0, &stranger, 1, out, &err), NEAP_ESTATE,

@@ -189,26 +189,43 @@ int neap__check_feed(const neap_session *s, const neap_feed *f, size_t index,
                       neap__shape_text(wanted, &takes->shape));
 }
 
+#define FEW_FEEDS 32 /* compared with each other; more are marked in a set */
+
+static int check_twice(const neap_session *s, const neap_feed *feeds, size_t count,
+                       neap_error *err)
+{
+    char node[NEAP__NODE_SIZE];
+    uint64_t top = 0;
+    neap__set fed = {0};
+    for (size_t i = 0; i < count && count > FEW_FEEDS; i++)
+        top = feeds[i].node->index > top ? feeds[i].node->index : top;
+    if (count > FEW_FEEDS && !neap__set_init(&fed, s->account, top + 1, err))
+        return err->code;
+    for (size_t i = 0; i < count; i++) {
+        bool twice = neap__set_has(&fed, feeds[i].node->index);
+        for (size_t k = 0; k < i && count <= FEW_FEEDS; k++)
+            twice |= feeds[k].node == feeds[i].node;
+        if (twice) {
+            neap__set_free(&fed);
+            return neap__fail(err, NEAP_EARG, "%s: fed twice",
+                              neap__node_text(node, feeds[i].node));
+        }
+        if (count > FEW_FEEDS)
+            neap__set_add(&fed, feeds[i].node->index);
+    }
+    neap__set_free(&fed);
+    return NEAP_OK;
+}
+
 static int check_run(const neap_session *s, const neap_feed *feeds, size_t feed_count,
                      neap_node *const *fetches, size_t fetch_count, neap_error *err)
 {
-    for (size_t i = 0; i < fetch_count; i++) {
-        int status = neap__check_node(s, fetches[i], "fetch", i, err);
-        if (status)
-            return status;
-    }
-    for (size_t i = 0; i < feed_count; i++) {
-        int status = neap__check_feed(s, &feeds[i], i, err);
-        if (status)
-            return status;
-        for (size_t k = 0; k < i; k++) {
-            char node[NEAP__NODE_SIZE];
-            if (feeds[k].node == feeds[i].node)
-                return neap__fail(err, NEAP_EARG, "%s: fed twice",
-                                  neap__node_text(node, feeds[i].node));
-        }
-    }
-    return NEAP_OK;
+    int status = NEAP_OK;
+    for (size_t i = 0; i < fetch_count && !status; i++)
+        status = neap__check_node(s, fetches[i], "fetch", i, err);
+    for (size_t i = 0; i < feed_count && !status; i++)
+        status = neap__check_feed(s, &feeds[i], i, err);
+    return status ? status : check_twice(s, feeds, feed_count, err);
 }
 
 int neap__check_options(const neap_run_options *options, const char *function,
