@@ -171,14 +171,16 @@ all)
     specs default
     symbols
     installed
-    # Under ThreadSanitizer only what starts threads of its own; `make tsan` runs them all.
+    # Under ThreadSanitizer only what starts threads of its own; `make tsan` runs more.
     threaded=$(grep -l pthread_create $all_hosts)
     check "built for ThreadSanitizer" "$MAKE" BUILD=build/tsan CFLAGS="$TSAN_CFLAGS" \
         SANITIZE=-fsanitize=thread $(printf 'build/tsan/%s ' ${threaded//.c/})
     BUILD=build/tsan hosts "$threaded" env TSAN_OPTIONS=halt_on_error=1
     ;;
 tsan)
-    hosts "$all_hosts" env TSAN_OPTIONS=halt_on_error=1
+    # Not the hosts of Lua: they have one thread, and the jumps of an interpreter that is not built
+    # for ThreadSanitizer fill its shadow stack without end.
+    hosts "$(printf '%s\n' $all_hosts | grep -v /lua_)" env TSAN_OPTIONS=halt_on_error=1
     ;;
 asan)
     runtime=$($CC -print-file-name=libasan.so)

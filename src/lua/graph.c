@@ -205,12 +205,22 @@ static void check_function(lua_State *L, int index, const char *function)
     lua_pop(L, 1);
 }
 
-/* Calls the function at an index; its results are those of the call. */
+/* Calls the function at an index; its results are those of the call. The guard is on top.
+ * An error which ends a coroutine closes nothing of it, so that the guard is called here. */
 static int call_guarded(lua_State *L, int index)
 {
     int top = lua_gettop(L);
+    bool main_thread = lua_pushthread(L);
+    lua_pop(L, 1);
     lua_pushvalue(L, index);
-    lua_call(L, 0, LUA_MULTRET);
+    if (main_thread) { /* with the whole stack for a traceback */
+        lua_call(L, 0, LUA_MULTRET);
+    } else if (lua_pcall(L, 0, LUA_MULTRET, 0) != LUA_OK) {
+        luaL_getmetafield(L, top, "__close");
+        lua_pushvalue(L, top);
+        lua_call(L, 1, 0);
+        return lua_error(L);
+    }
     return lua_gettop(L) - top;
 }
 
