@@ -78,6 +78,21 @@ describe("the collector", function()
     collectgarbage()
   end)
 
+  it("may finalize a graph before what still names its nodes", function()
+    local text, name
+    local function hold()
+      local held = setmetatable({}, { __gc = function(t)
+        text, name = tostring(t.node), select(2, pcall(function() return t.node.name end))
+      end })
+      held.node = neap.graph():as_default(function() return neap.constant(1) end)
+    end
+    hold()
+    collectgarbage()
+    collectgarbage()
+    assert.equal("node of a finalized graph", text)
+    assert.matches("a node expected, got node of a finalized graph$", name)
+  end)
+
   it("collects a graph whose Lua operations refer to it", function()
     local collected = 0
     for _ = 1, 20 do

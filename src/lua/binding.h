@@ -94,14 +94,22 @@ extern const char neap__lua_marks[BOX_KINDS];
 /* User values: 1 nodes by pointer (weak), 2 operations written in Lua. */
 typedef struct neap__lua_graph {
     const char *mark;
-    neap_graph *graph;
+    neap_graph *graph; /* NULL once finalized */
     size_t weight;
 } neap__lua_graph;
 
-typedef struct neap__lua_node { /* user value: 1 the graph's box */
+/* User value: 1 the graph's box, whose memory it keeps. But where both go at once, a
+ * finalizer may still use the node after the graph is gone: neap__lua_nodeof looks. */
+typedef struct neap__lua_node {
     const char *mark;
     neap_node *node;
+    const neap__lua_graph *graph;
 } neap__lua_node;
+
+static inline neap_node *neap__lua_nodeof(const neap__lua_node *box)
+{
+    return box && box->graph->graph ? box->node : NULL;
+}
 
 typedef struct neap__lua_tensor {
     const char *mark;
@@ -275,8 +283,7 @@ void neap__lua_pushgraph(lua_State *L, neap_graph *g);
 void neap__lua_pushnode(lua_State *L, int owner, neap_node *n);
 static inline neap_node *neap__lua_tonode(lua_State *L, const neap__lua *s, int index)
 {
-    const neap__lua_node *box = neap__lua_test(L, s, index, BOX_NODE);
-    return box ? box->node : NULL;
+    return neap__lua_nodeof(neap__lua_test(L, s, index, BOX_NODE));
 }
 void neap__lua_open_graph(lua_State *L);
 void neap__lua_open_node(lua_State *L); /* wants the module's table at the top */

@@ -21,8 +21,7 @@ neap_graph *neap_lua_tograph(lua_State *L, int index)
 
 neap_node *neap_lua_tonode(lua_State *L, int index)
 {
-    const neap__lua_node *box = box_at(L, index, BOX_NODE);
-    return box ? box->node : NULL;
+    return neap__lua_nodeof(box_at(L, index, BOX_NODE));
 }
 
 neap_session *neap_lua_tosession(lua_State *L, int index)

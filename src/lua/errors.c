@@ -92,6 +92,12 @@ const char *neap__lua_type(lua_State *L, int index)
                                                  "tensor", "session", "callable",
                                                  "pack",   "guard",   "operation"};
     const neap__lua *s = neap__lua_self(L);
+    const neap__lua_graph *graph = neap__lua_test(L, s, index, BOX_GRAPH);
+    const neap__lua_node *node = neap__lua_test(L, s, index, BOX_NODE);
+    if (graph && !graph->graph)
+        return "finalized graph";
+    if (node && !neap__lua_nodeof(node))
+        return "node of a finalized graph";
     for (int kind = BOX_GRAPH; kind < BOX_KINDS; kind++) {
         if (neap__lua_test(L, s, index, kind))
             return names[kind];

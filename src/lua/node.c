@@ -17,6 +17,7 @@ void neap__lua_pushnode(lua_State *L, int owner, neap_node *n)
     lua_pop(L, 1);
     neap__lua_node *box = neap__lua_box(L, sizeof *box, 1, BOX_NODE);
     box->node = n;
+    box->graph = graph;
     lua_pushvalue(L, owner);
     lua_setiuservalue(L, -2, 1);
     lua_pushvalue(L, -1);
@@ -214,8 +215,13 @@ static int node_newindex(lua_State *L)
 
 static int node_tostring(lua_State *L)
 {
-    const neap_node *n = self(L);
+    const neap__lua_node *box = neap__lua_test(L, neap__lua_self(L), 1, BOX_NODE);
     char shape[SHAPE_SIZE];
+    if (box && !neap__lua_nodeof(box)) {
+        lua_pushstring(L, neap__lua_type(L, 1));
+        return 1;
+    }
+    const neap_node *n = self(L);
     if (neap_node_dtype(n) == NEAP_DTYPE_NONE) {
         lua_pushfstring(L, "%s \"%s\"", neap_node_op(n), neap_node_name(n));
         return 1;
