@@ -244,10 +244,10 @@ end)
 
 describe("a feed", function()
   it("that is missing is named, with what it should be", function()
-    fails('placeholder "x": no value was fed (float32, shape (?, 3)); matmul "matmul" needs it',
-      function()
-        return session:run(model)
-      end)
+    fails('placeholder "x": no value was fed (float32, shape (?, 3)); matmul "matmul" needs it'
+      .. " (made at spec/bad_input_spec.lua:10)", function()
+      return session:run(model)
+    end)
   end)
 
   it("of the wrong shape is told", function()

@@ -128,6 +128,13 @@ describe("neap.gradients", function()
     assert.same({ 12, 4 }, run(both, { [x] = 2, [y] = 3 }))
   end)
 
+  it("gives zeros through what is constant in pieces", function()
+    local x = neap.placeholder("float64", { -1 })
+    assert.same({ 0, 0, 0 }, run(neap.gradients(neap.sign(x), x), { [x] = { -2, 0, 3 } }):totable())
+    local slope = neap.gradients(neap.abs(x), x)
+    assert.same({ 0, 0 }, run(neap.gradients(slope, x), { [x] = { -1, 4 } }):totable())
+  end)
+
   it("gives nil or false where there is no path", function()
     local x, y = neap.variable(1), neap.variable(2)
     assert.is_nil(neap.gradients(x * 2, y))

@@ -141,15 +141,21 @@ NEAP_OP(abs) = {
     NEAP__GRADIENT(abs_gradient, 0),
 };
 
+/* Piecewise constant: zero, which is not the same as none. */
+static void sign_gradient(neap__grad *g)
+{
+    g->dx[0] = neap__unary(g, &neap__op_zeros_like, g->x[0]);
+}
+
 NEAP_OP(sign) = {
     NEAP__NAMED("sign"),
-    .info.doc =
-        "-1, 0 or 1 as x is below, at or above 0, element by element; NaN for NaN.",
+    .info.doc = "-1, 0 or 1 as x is below, at or above 0, element by element; NaN for "
+                "NaN. Its gradient is 0.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
     .infer = infer_arithmetic,
     NEAP__FUSED(sign),
-    NEAP__ZERO_GRADIENT(0),
+    NEAP__GRADIENT(sign_gradient, 0),
 };
 
 static void square_gradient(neap__grad *g)

@@ -87,15 +87,17 @@ static int not_fed(const maker *m, const neap_node *placeholder)
     neap__shape_text(shape, &placeholder->fact.shape);
     neap__quoted(name, placeholder->name);
     const char *dtype = neap_dtype_name(placeholder->fact.dtype);
-    if (!reader)
-        return neap__fail(
+    if (reader)
+        neap__fail(
             m->err, NEAP_EARG,
-            "placeholder \"%s\": no value was fed (%s, shape %s); it is fetched", name,
-            dtype, shape);
-    return neap__fail(
-        m->err, NEAP_EARG,
-        "placeholder \"%s\": no value was fed (%s, shape %s); %s \"%s\" needs it", name,
-        dtype, shape, reader->op->info.name, neap__quoted(user, reader->name));
+            "placeholder \"%s\": no value was fed (%s, shape %s); %s \"%s\" needs it",
+            name, dtype, shape, reader->op->info.name, neap__quoted(user, reader->name));
+    else
+        neap__fail(m->err, NEAP_EARG,
+                   "placeholder \"%s\": no value was fed (%s, shape %s); it is fetched",
+                   name, dtype, shape);
+    neap__tell_origin(m->err, placeholder);
+    return NEAP_EARG;
 }
 
 /* ---- Items ----------------------------------------------------------------------- */
