@@ -180,11 +180,14 @@ docs: $(MODULE)
 
 # ---- Installing ----
 
+# Shared objects go out without what only a debugger reads; `make install STRIP=` leaves it in.
+STRIP ?= -s
+
 install: all install-module
 	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 src/neap.h src/neap_lua.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(BUILD)/libneap.a $(BUILD)/libneap_lua.a $(DESTDIR)$(LIBDIR)
-	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(STRIP) $(SHARED) $(DESTDIR)$(LIBDIR)
 	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libneap.so
 	for pc in neap neap-lua; do \
@@ -194,7 +197,7 @@ install: all install-module
 
 install-module: $(MODULE)
 	install -d $(DESTDIR)$(LUA_CMOD)
-	install -m 755 $(MODULE) $(DESTDIR)$(LUA_CMOD)
+	install -m 755 $(STRIP) $(MODULE) $(DESTDIR)$(LUA_CMOD)
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,neap.h neap_lua.h) \
