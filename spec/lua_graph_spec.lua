@@ -223,7 +223,7 @@ describe("the module", function()
   it("holds its Lua modules, which need no file", function()
     local path, cpath = package.path, package.cpath
     package.path, package.cpath = "", ""
-    for _, name in ipairs { "train", "nn", "data", "plot" } do
+    for _, name in ipairs { "train", "nn", "data", "canvas", "plot" } do
       assert.is_true(rawequal(neap[name], require("neap." .. name)))
     end
     package.path, package.cpath = path, cpath
