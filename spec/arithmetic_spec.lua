@@ -134,6 +134,78 @@ describe("integer arithmetic", function()
     assert.same({ true }, run(x:greater(big - 1)))
   end)
 
+  it("divides downwards, as Python does", function()
+    local big <const> = (1 << 53) + 1
+    local function gives(quotient, rest, dtype, x, y)
+      x, y = neap.constant(x, dtype), neap.constant(y, dtype)
+      assert.equal(dtype, (x // y).dtype)
+      assert.equal(quotient, run(x // y))
+      assert.equal(rest, run(x % y))
+    end
+    gives(3, 1, "int64", 7, 2)
+    gives(-4, 1, "int32", -7, 2)
+    gives(-4, -1, "int16", 7, -2)
+    gives(3, -1, "int8", -7, -2)
+    gives(1, 55, "uint8", 255, 200)
+    gives(0, 1, "uint8", 1, 255)
+    gives(big // 3, big % 3, "int64", big, 3)
+    gives(-big - 1, 1, "int64", -2 * big - 1, 2)
+  end)
+
+  it("wraps where the quotient does not fit, without a trap", function()
+    for dtype, lowest in pairs {
+      int8 = -128, int16 = -32768, int32 = -2147483648, int64 = math.mininteger,
+    } do
+      local x, y = neap.placeholder(dtype, {}), neap.placeholder(dtype, {})
+      local feeds = { [x] = lowest, [y] = -1 }
+      assert.equal(lowest, run(x // y, feeds))
+      assert.equal(0, run(x % y, feeds))
+      assert.same({ lowest }, run(neap.constant({ lowest }, dtype) // -1))
+      assert.same({ 0 }, run(neap.constant({ lowest }, dtype) % -1))
+    end
+  end)
+
+  it("tells a division by zero, and where it is in the result", function()
+    for _, dtype in ipairs { "int8", "int16", "int32", "int64", "uint8" } do
+      local x, y = neap.placeholder(dtype), neap.placeholder(dtype)
+      local function fails(at, a, b)
+        for _, node in ipairs { x // y, x % y } do
+          local text = helper.failure(run, node,
+            { [x] = neap.tensor(a, dtype), [y] = neap.tensor(b, dtype) })
+          assert.equal(('%s "%s": division by zero%s'):format(node.op, node.name, at),
+            (text:gsub(" %(made at .*", "")))
+        end
+      end
+      fails("", 1, 0)
+      fails(" at [1]", { 1, 2 }, { 3, 0 })
+      fails(" at [0, 0]", { { 1 }, { 2 } }, 0)
+      fails(" at [0, 2]", { { 1, 2, 3 }, { 4, 5, 6 } }, { 3, 2, 0 })
+      fails(" at [1, 0]", { { 1, 2, 3 }, { 4, 5, 6 } }, { { 3 }, { 0 } })
+      fails(" at [0, 1, 0]", { { 1, 2 }, { 3, 4 } }, { { { 1 }, { 0 } }, { { 0 }, { 1 } } })
+      local none = neap.tensor({}, dtype, { 0 })
+      assert.same({}, run(x // y, { [x] = none, [y] = 0 }))
+      assert.same({}, run(x % y, { [x] = none, [y] = 0 }))
+    end
+  end)
+
+  it("changes no variable where it fails", function()
+    local v, y = neap.variable({ 6, 9 }, { dtype = "int32" }), neap.placeholder("int32", { 2 })
+    local session <close> = neap.session(graph)
+    local divided = v:assign(v // y)
+    assert.has_error(function()
+      session:run(divided, { [y] = { 2, 0 } })
+    end)
+    assert.same({ 6, 9 }, session:get(v):totable())
+    assert.same({ 3, 4 }, session:run(divided, { [y] = { 2, 2 } }):totable())
+  end)
+
+  it("divides sizes while a plan is made", function()
+    local x = neap.placeholder("float32", { 6, 4 })
+    local size = neap.shape(x)
+    local halved = neap.reshape(x, neap.concat({ size // 2, neap.constant({ 4 }, "int64") }, 0))
+    assert.same({ 3, 2, 4 }, halved.shape)
+  end)
+
   it("divides to float32", function()
     local node = neap.constant({ 7, -7 }, "int32") / neap.constant({ 2, 2 }, "int32")
     assert.equal("float32", node.dtype)

@@ -164,6 +164,41 @@ describe("neap.gradients", function()
     assert.same({ 7, 11 }, run(several, { [x] = { 1, 2 } }):totable())
   end)
 
+  it("takes plain values for grad_ys, as constants of the dtype of y", function()
+    local x = neap.placeholder("float64", { 2 })
+    local y, feeds = x * x, { [x] = { 1, 2 } }
+    local total = neap.reduce_sum(y)
+    assert.same({ 20, 4 }, run(neap.gradients(y, x, { 10, 1 }), feeds):totable())
+    assert.same({ 20, 4 }, run(neap.gradients(y, x, neap.tensor({ 10, 1 }, "float64")), feeds)
+      :totable())
+    assert.same({ 6, 12 }, run(neap.gradients(total, x, 3), feeds):totable())
+    assert.same({ 6, 12 }, run(neap.gradients({ total }, x, 3), feeds):totable())
+    local several = neap.gradients({ y, total, x, y }, x,
+      { { 10, 1 }, 3, false, neap.ones_like(y) })
+    assert.same({ 20 + 6 + 1 + 2, 4 + 12 + 1 + 4 }, run(several, feeds):totable())
+  end)
+
+  it("refuses a value that does not fit, and leaves no node of it", function()
+    local x = neap.placeholder("float64", { 2 })
+    local y = x * x
+    local count = #graph.operations
+    local function fails(text, ys, weights)
+      helper.fails(text, function()
+        return (neap.gradients(ys, x, weights))
+      end)
+      assert.equal(count, #graph.operations)
+    end
+    fails("gradients: argument 'grad_ys': at [1]: row 2 has 1 element, expected 2 (at [2])", y,
+      { { 1, 2 }, { 3 } })
+    fails("gradients: argument 'grad_ys': at [2]: a number expected, got string", { y, y },
+      { { 1, 2 }, "1" })
+    fails("gradients: argument 'grad_ys': at [1]: a tensor of float32 where float64 is expected", y,
+      neap.tensor { 1, 2 })
+    fails("gradients: argument 'grad_ys': 1 given for 2 ys", { y, y }, 1)
+    fails('multiply "multiply" has shape (2,), its gradient (3,) (grad_ys)', { y, y },
+      { { 1, 2 }, { 1, 2, 3 } })
+  end)
+
   it("of a node for itself is one", function()
     local x = neap.placeholder("float64", { 2 })
     assert.same({ 1, 1 }, run(neap.gradients(x, x), { [x] = { 5, 6 } }):totable())

@@ -675,7 +675,8 @@ NEAP_API neap_node *neap_negative(neap_graph *g, neap_node *x, neap_error *err);
 /* The absolute value of x, element by element; the lowest integer stays itself. Its
  * gradient at 0 is 0. */
 NEAP_API neap_node *neap_abs(neap_graph *g, neap_node *x, neap_error *err);
-/* -1, 0 or 1 as x is below, at or above 0, element by element; NaN for NaN. */
+/* -1, 0 or 1 as x is below, at or above 0, element by element; NaN for NaN. Its gradient
+ * is 0. */
 NEAP_API neap_node *neap_sign(neap_graph *g, neap_node *x, neap_error *err);
 /* x times x, element by element; integers wrap. */
 NEAP_API neap_node *neap_square(neap_graph *g, neap_node *x, neap_error *err);
@@ -703,11 +704,12 @@ NEAP_API neap_node *neap_multiply(neap_graph *g, neap_node *x, neap_node *y,
 /* x / y, true division, element by element with broadcasting: integers give float32. */
 NEAP_API neap_node *neap_divide(neap_graph *g, neap_node *x, neap_node *y,
                                 neap_error *err);
-/* The largest whole number not above x / y, element by element with broadcasting. */
+/* The largest whole number not above x / y, element by element with broadcasting.
+ * Integers wrap; a y of 0 among them is an error of the run. */
 NEAP_API neap_node *neap_floor_divide(neap_graph *g, neap_node *x, neap_node *y,
                                       neap_error *err);
 /* What floor_divide leaves of x, with the sign of y, element by element with
- * broadcasting; NaN where y is 0. */
+ * broadcasting; NaN where y is 0, which among integers is an error of the run. */
 NEAP_API neap_node *neap_mod(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
 /* x to the power of y, element by element with broadcasting; NaN for a negative x and a y
  * that is not whole. Integers wrap; a negative integer y gives 0, or 1 and -1 their own.

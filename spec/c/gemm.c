@@ -205,7 +205,8 @@ static void large_sizes(void)
 {
     static const int64_t sizes[][3] = {{128, 784, 512}, {500, 3, 300},   {3, 2000, 700},
                                        {700, 1000, 9},  {257, 513, 129}, {1, 1500, 3000},
-                                       {3000, 1500, 1}, {40, 20000, 40}};
+                                       {3000, 1500, 1}, {40, 20000, 40}, {600, 1100, 500},
+                                       {100, 20, 9000}};
     EACH_KIND
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         meets(plain(dtype, isa, sizes[i][0], sizes[i][1], sizes[i][2], flags & 1,
@@ -213,7 +214,7 @@ static void large_sizes(void)
     /* rows so far apart that A is packed */
     for (int flags = 0; flags < 4; flags++)
         meets(plain(NEAP_FLOAT32, neap__best_isa(), 90, 400, 330, flags & 1, flags & 2,
-                    5000));
+                    9000));
 }
 
 static void batches(void)

@@ -117,7 +117,7 @@ OPERATIONS = {
     "subtract": np.subtract,
     "multiply": np.multiply,
     "divide": np.divide,
-    "floor_divide": lambda x, y: np.floor(x / y),
+    "floor_divide": np.floor_divide,
     "mod": np.mod,
     "pow": np.power,
     "maximum": np.maximum,

@@ -53,6 +53,24 @@ local function disagreeing(op)
   }
 end
 
+--- Cases of whole division, the last six for integers too: signs, broadcasting, no element.
+local function divisions(divisors)
+  return {
+    { uniform({ 2, 3 }, -9, 9), uniform({ 3 }, 0.5, 2) },
+    { values({ 4 }, { 7, -7, 7, -7 }), values({ 4 }, divisors), gradient = false },
+    { uniform { 0, 3 }, uniform { 3 } },
+    {
+      wholes({ 8 }, { 7, -7, 7, -7, 6, -6, 0, -1 }), wholes({ 8 }, { 2, 2, -2, -2, 3, -3, -5, 9 }),
+      gradient = false,
+    },
+    { whole({ 2, 1, 5 }, 0, 127), whole({ 3, 1 }, 1, 9), gradient = false },
+    { whole({ 4 }, -100, 100), wholes({}, { -7 }), gradient = false },
+    { whole({ 2, 3 }, 0, 127), whole({ 2, 3 }, 1, 20), gradient = false },
+    { whole({}, 0, 127), whole({ 6 }, 1, 20), gradient = false },
+    { whole({ 0, 3 }, 0, 9), wholes({ 3 }, { 1, 0, 2 }), gradient = false },
+  }
+end
+
 return {
   identity = {
     dtypes = "numeric",
@@ -124,19 +142,13 @@ return {
     bad = disagreeing "divide",
   },
   floor_divide = {
-    cases = {
-      { uniform({ 2, 3 }, -9, 9), uniform({ 3 }, 0.5, 2) },
-      { values({ 4 }, { 7, -7, 7, -7 }), values({ 4 }, { 2, 2, -2, -2 }), gradient = false },
-      { uniform { 0, 3 }, uniform { 3 } },
-    },
+    dtypes = "numeric",
+    cases = divisions { 2, 2, -2, -2 },
     bad = disagreeing "floor_divide",
   },
   mod = {
-    cases = {
-      { uniform({ 2, 3 }, -9, 9), uniform({ 3 }, 0.5, 2) },
-      { values({ 4 }, { 7, -7, 7, -7 }), values({ 4 }, { 4, 4, -4, -4 }), gradient = false },
-      { uniform { 0, 3 }, uniform { 3 } },
-    },
+    dtypes = "numeric",
+    cases = divisions { 4, 4, -4, -4 },
     bad = disagreeing "mod",
   },
   pow = {

@@ -168,13 +168,14 @@ typedef struct neap__gemm {
     int engine;             /* chosen by neap__gemm_choose, as is the rest: */
     struct neap__gemm_cut { /* how the product is cut; what the words mean says gemm.c */
         const struct neap__gemm_kernels *kernels;
-        int64_t tile_rows, block_k, a_step;
+        int64_t tile_rows, block_rows, block_columns, block_k, a_step;
         int64_t rows, columns, products; /* of a part; several products if whole */
         int64_t chunk_rows, chunk_columns, chunk_products;
         bool tiny, single; /* a plain loop will do; one part without an epilogue */
         bool pack_a, pack_b, pack_tail; /* pack_tail: of B the last columns alone */
         size_t a_bytes, b_bytes, epilogue_bytes; /* scratch of a worker */
-        size_t c_bytes;                          /* scratch that the workers share */
+        size_t panel_bytes; /* between two packed panels; 0: one at a time */
+        size_t c_bytes;     /* scratch that the workers share */
     } cut;
 } neap__gemm;
 
@@ -245,6 +246,36 @@ neap__kernel neap__cpu_sparse_cross_entropy_gradient;
 /* in dloss, labels, logits; out dlogits = (softmax(logits) * sum(labels) - labels) *
  * dloss. */
 neap__kernel neap__cpu_cross_entropy_gradient;
+
+/* ---- Whole division of integers (divide.c) --------------------------------------- */
+
+/* x / y rounded down, and what that leaves of x, which has the sign of y; y is not 0.
+ * With y = -1 the machine would trap on the one quotient that does not fit: it wraps. */
+static inline int64_t neap__quotient(int64_t x, int64_t y)
+{
+    if (y == -1)
+        return (int64_t)(0 - (uint64_t)x);
+    return x / y - (x % y != 0 && (x < 0) != (y < 0));
+}
+static inline int64_t neap__modulo(int64_t x, int64_t y)
+{
+    const int64_t rest = y == -1 ? 0 : x % y;
+    return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+}
+
+/* in x, y (contiguous, broadcast by strides); out z of `shape`. int8, int16, int32,
+ * int64, uint8. z may be the memory of an operand of its own shape. FALLIBLE: ERANGE
+ * "division by zero at [1, 2]", the position in z; all divisors are checked before
+ * anything is written, none where z is empty. */
+typedef struct neap__divide_args {
+    neap_dtype dtype;
+    bool mod;         /* the remainder; else the quotient */
+    int width;        /* bytes of an element */
+    int64_t divisors; /* elements of y */
+    neap__shape shape;
+    int64_t x[NEAP_MAX_RANK], y[NEAP_MAX_RANK]; /* strides in elements; 0: repeats */
+} neap__divide_args;
+neap__kernel neap__cpu_divide;
 
 /* ---- Moving elements (move.c): any dtype, by element size ------------------------ */
 

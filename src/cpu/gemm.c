@@ -2,6 +2,7 @@
  *
  * Legend: C is m x n, the sum runs over k. A *tile* is what a micro-kernel computes at
  * once (gemm_kernel.inc); a *part* is a rectangle of C, one piece of a parallel job; a
+ * *block* is what of a part is computed from operands that stay in the L2 cache; a
  * *chunk* is what one job computes, all of C unless an epilogue follows; a *panel* is
  * the columns of B of one tile.
  *
@@ -12,13 +13,16 @@
  * 2. Parts share nothing and write disjoint elements. What a part packs it packs for
  *    itself, into its worker's scratch: the other core's cache is farther than packing
  *    is dear.
- * 3. A is read where it lies as long as a part's rows of it stay in the L2 cache; a
- *    panel of B is packed once for all the tiles below each other, and read where it
- *    lies if those are few or B is small.
- * 4. An epilogue is a job of its own after each chunk, whose C stays in scratch, so
+ * 3. A part goes through k once, in blocks. Where C is near, in the L2 cache, blocks of
+ *    k are so short that a panel stays in the L1 cache. Else passing over C costs more
+ *    than that saves: blocks of k are long, of few rows, and share the panels that the
+ *    topmost of them packs.
+ * 4. A is read where it lies as long as a block's part of it stays in the L2 cache; so
+ *    is a panel if the tiles below each other are few or B is small.
+ * 5. An epilogue is a job of its own after each chunk, whose C stays in scratch, so
  *    that its spans are long: calling one costs as much as computing a hundred
  *    elements.
- * 5. Nothing is read of an operand without elements, and nothing of C before it is
+ * 6. Nothing is read of an operand without elements, and nothing of C before it is
  *    written.
  *
  * Which engine serves. Neap's own kernels wherever there are vector kernels: GFLOP/s in
@@ -29,19 +33,21 @@
  * repeats in processor time on a busy machine:
  *
  *      m     k     n        avx512  SkylakeX     avx2  Haswell  generic  Prescott
- *    128   784   512  NN       148       132       75       76       24        30
- *    784   128   512  TN       146       142       81       78       25        30
- *    128   512   512  NN       150       134       78       75       25        31
- *    512   128   512  TN       151       143       81       77       25        31
- *    128   512   512  NT       147       122       75       73       26        31
- *    128   512    10  NN        82        66       50       38       19        21
- *    512   128    10  TN        65       117       50       45       18        21
- *      8     8     8  NN        24        21       28        8       19         6
- *     64    64    64  NN       136       141       84       68       27        28
- *    512   512   512  NN       146       144       76       78       25        31
- *   1024  1024  1024  NN       118       131       73       79       24        30
- *   2048  2048  2048  NN       120       143       66       76       22        29
- *      1   784   512  NN        59        52       35        7
+ *    128   784   512  NN       147       129       77       76       24        29
+ *    784   128   512  TN       152       143       83       79       24        30
+ *    128   512   512  NN       154       137       78       77       25        30
+ *    512   128   512  TN       161       144       78       81       25        31
+ *    128   512   512  NT       151       128       76       75       26        32
+ *    128   512    10  NN        87        68       50       39       19        21
+ *    512   128    10  TN        66       126       49       46       18        21
+ *      8     8     8  NN        26        26       25       10       17         7
+ *     64    64    64  NN       158       169       85       71       27        28
+ *    512   512   512  NN       153       152       83       82       26        33
+ *   1024  1024  1024  NN       151       150       80       80       26        32
+ *   1024  1024  1024  NT       151       150       81       79       27        32
+ *   1024  1024  1024  TN       129       141       70       80       23        32
+ *   2048  2048  2048  NN       148       152       79       81       25        30
+ *      1   784   512  NN        50        48       35        6       16         7
  *
  * With generic kernels alone OpenBLAS wins from BLAS_WORK multiply-adds on, if it can be
  * called at all (openblas.c). `make bench` prints the table for the machine at hand. */
@@ -54,15 +60,21 @@
 enum {
     PART_WORK = 1 << 20,  /* multiply-adds that make a part worth its dispatch */
     MOST_PARTS = 64,      /* beyond this parts get larger */
-    COARSE_PARTS = 8,     /* the same where OpenBLAS serves, */
-    COARSE_ROWS = 1024,   /* and rows of a part there */
+    COARSE_PARTS = 8,     /* the same where OpenBLAS serves */
     ENOUGH_PARTS = 16,    /* columns are cut first; rows if that gives fewer parts */
-    BLOCK_K = 384,        /* a tile's columns of B over so many k stay in the L1 cache */
-    BLOCK_ROWS = 224,     /* rows of A of a part over BLOCK_K stay in the L2 cache */
-    NEAR_BYTES = 1 << 20, /* operands within so many bytes are read where they lie */
-    PACKED_PANELS = 32, /* columns, in tiles, that a part has for the A which it packs */
-    FEW_TILES = 3,      /* so few tiles below each other read B where it lies */
-    CHUNK = 1 << 18,    /* elements of C in a chunk with an epilogue */
+    FEW_PARTS = 8,        /* so many parts at least are left by what follows: */
+    PART_ROWS = 1024,     /* rows of a part, which share the B that it packs, */
+    PART_PANELS = 4,      /* and its columns, in tiles, which share the A; */
+    PACKED_ROWS = 512,    /* the same of a part that packs A too: */
+    PACKED_PANELS = 16,   /* packing that costs more */
+    NEAR_BYTES = 1 << 20, /* operands within so many bytes are near (3) */
+    SHORT_K = 384,        /* a panel over so many k stays in the L1 cache, */
+    MANY_ROWS = 224,      /* and so many rows of A in the L2 cache */
+    LONG_K = 1024,        /* the part's panels over so many k stay in the L2 cache, */
+    FEW_ROWS = 56,        /* with so many rows of A */
+    SLICE = 32,           /* k of A's rows packed at once: a page of memory for each */
+    FEW_TILES = 3,        /* so few tiles below each other read B where it lies */
+    CHUNK = 1 << 18,      /* elements of C in a chunk with an epilogue */
     CHUNK_COLUMNS = 4096,
     SPAN = 4096,           /* elements that one call of an epilogue computes */
     VECTOR_COLUMNS = 1024, /* a part's columns of a vector times a matrix */
@@ -131,33 +143,44 @@ static void cut_matrix(cut *c, const neap__gemm *g)
     int64_t size = q->size, work = bounded(bounded(g->m, g->n), g->k);
     bool coarse = g->engine != 0; /* cutting costs OpenBLAS most */
     int64_t parts = least(pieces(work, PART_WORK), coarse ? COARSE_PARTS : MOST_PARTS);
+    bool near_c = bounded(bounded(g->m, g->n), size) <= NEAR_BYTES;
+    int64_t block_rows = least(g->m, near_c ? MANY_ROWS : FEW_ROWS);
 
-    c->block_k = even(g->k, BLOCK_K, 1);
+    c->block_k = even(g->k, near_c ? SHORT_K : LONG_K, 1);
     c->tile_rows = even(g->m, q->rows, 1);
-    int64_t blocks = pieces(g->m, coarse ? COARSE_ROWS : BLOCK_ROWS);
+    c->a_step = pieces(c->tile_rows, q->lanes) * q->lanes;
+    c->pack_a = g->transpose_a
+                    ? bounded(bounded(c->block_k, g->lda), size) > NEAR_BYTES
+                    : bounded(bounded(block_rows, g->lda), size) > 2 * NEAR_BYTES;
+
+    int64_t tall = coarse || !c->pack_a ? PART_ROWS : PACKED_ROWS;
+    if (g->epilogue && !coarse) /* which wants its chunk in the cache */
+        tall = MANY_ROWS;
+    int64_t blocks = pieces(g->m, tall);
     int64_t panels = pieces(g->n, q->columns);
     if (blocks * panels < least(parts, ENOUGH_PARTS))
         blocks = pieces(least(parts, ENOUGH_PARTS), panels);
     c->rows = even(g->m, pieces(g->m, blocks), c->tile_rows);
+    c->block_rows = even(c->rows, block_rows, c->tile_rows);
     blocks = pieces(g->m, c->rows);
-    int64_t width = most(panels * blocks / most(parts, 1), 1);
+    int64_t wide = c->pack_a ? PACKED_PANELS : near_c ? 1 : PART_PANELS;
+    int64_t width =
+        most(panels * blocks / most(parts, 1), least(panels * blocks / FEW_PARTS, wide));
+    c->columns = even(panels, most(width, 1), 1) * q->columns;
+    c->block_columns = least(c->columns, wide * q->columns);
 
-    int64_t reach =
-        g->transpose_a ? bounded(c->block_k, g->lda) : bounded(c->rows, g->lda);
-    c->pack_a = bounded(reach, size) > NEAR_BYTES;
-    if (c->pack_a)
-        width = most(width, least(panels * blocks / ENOUGH_PARTS, PACKED_PANELS));
-    c->columns = even(panels, width, 1) * q->columns;
-
-    bool near = bounded(bounded(g->k, g->ldb), size) <= NEAR_BYTES / 64;
-    c->pack_b = g->transpose_b || !(near || c->rows <= FEW_TILES * c->tile_rows);
+    bool near_b = bounded(bounded(g->k, g->ldb), size) <= NEAR_BYTES / 64;
+    c->pack_b = g->transpose_b || !(near_b || c->rows <= FEW_TILES * c->tile_rows);
     c->pack_tail = c->pack_b || (!q->tails && g->n % q->lanes != 0);
-    c->a_step = pieces(c->tile_rows, q->lanes) * q->lanes;
     if (c->pack_a)
         c->a_bytes =
-            round_up(pieces(c->rows, c->tile_rows) * c->block_k * c->a_step * size);
+            round_up(pieces(c->block_rows, c->tile_rows) * c->block_k * c->a_step * size);
     if (c->pack_tail)
         c->b_bytes = round_up(c->block_k * q->columns * size);
+    if (c->pack_b && c->rows > c->block_rows) {
+        c->panel_bytes = c->b_bytes;
+        c->b_bytes *= (size_t)(c->block_columns / q->columns);
+    }
 }
 
 /* Whole products are grouped where one is little work; chunks are all of C, or what an
@@ -285,67 +308,92 @@ static void do_vector(const neap__gemm *g, const part *p)
     }
 }
 
-/* A's rows for a block of k, tile after tile. */
-static void pack_rows(const neap__gemm *g, const part *p, int64_t first, int64_t k)
+/* A block of a part, for a block of k: `rows` and `columns` are counted from the part's
+ * first. */
+typedef struct block {
+    int64_t row, rows, column, columns, first, k;
+} block;
+
+/* A's rows of a block, tile after tile. Slices of k, because the tiles of a slice lie in
+ * the same pages of memory. */
+static void pack_rows(const neap__gemm *g, const part *p, const block *b)
 {
     const cut *c = &g->cut;
     const neap__gemm_kernels *q = c->kernels;
-    for (int64_t i = 0; i < p->rows; i += c->tile_rows) {
-        int64_t rows = least(c->tile_rows, p->rows - i), row = p->row + i;
-        char *to = p->packed_a + i / c->tile_rows * k * c->a_step * q->size;
-        if (g->transpose_a)
-            q->pack(k, rows, p->a + (first * g->lda + row) * q->size, g->lda, to,
-                    c->a_step);
-        else
-            q->pack_transposed(k, rows, p->a + (row * g->lda + first) * q->size, g->lda,
-                               to, c->a_step);
-    }
+    for (int64_t at = 0; at < b->k; at += SLICE)
+        for (int64_t i = 0; i < b->rows; i += c->tile_rows) {
+            int64_t k = least(SLICE, b->k - at), first = b->first + at;
+            int64_t rows = least(c->tile_rows, b->rows - i), row = p->row + b->row + i;
+            char *to = p->packed_a + (i / c->tile_rows * b->k + at) * c->a_step * q->size;
+            if (g->transpose_a)
+                q->pack(k, rows, p->a + (first * g->lda + row) * q->size, g->lda, to,
+                        c->a_step);
+            else
+                q->pack_transposed(k, rows, p->a + (row * g->lda + first) * q->size,
+                                   g->lda, to, c->a_step);
+        }
 }
 
-/* Some columns of B, at most a tile's, for a block of k: packed, or where they lie. */
-static const char *find_columns(const neap__gemm *g, const part *p, int64_t first,
-                                int64_t k, int64_t column, int64_t columns, int64_t *step)
+/* A panel of a block, from its column j on: where it lies or packed, which the topmost
+ * block of rows does for those below, where there are such. */
+static const char *find_panel(const neap__gemm *g, const part *p, const block *b,
+                              int64_t j, int64_t columns, int64_t *step)
 {
     const cut *c = &g->cut;
     const neap__gemm_kernels *q = c->kernels;
-    const char *b = p->b;
-    b += (g->transpose_b ? column * g->ldb + first : first * g->ldb + column) * q->size;
+    int64_t column = p->column + b->column + j;
+    const char *from = p->b;
+    from += (g->transpose_b ? column * g->ldb + b->first : b->first * g->ldb + column) *
+            q->size;
     if (!c->pack_b && !(c->pack_tail && columns % q->lanes)) {
         *step = g->ldb;
-        return b;
+        return from;
     }
+    char *to = p->packed_b + (size_t)(j / q->columns) * c->panel_bytes;
     *step = columns > q->lanes ? q->columns : q->lanes;
-    (g->transpose_b ? q->pack_transposed : q->pack)(k, columns, b, g->ldb, p->packed_b,
-                                                    *step);
-    return p->packed_b;
+    if (b->row == 0 || c->panel_bytes == 0)
+        (g->transpose_b ? q->pack_transposed : q->pack)(b->k, columns, from, g->ldb, to,
+                                                        *step);
+    return to;
+}
+
+static void do_block(const neap__gemm *g, const part *p, const block *b)
+{
+    const cut *c = &g->cut;
+    const neap__gemm_kernels *q = c->kernels;
+    int64_t a_row = g->transpose_a || c->pack_a ? 1 : g->lda;
+    int64_t a_step = c->pack_a ? c->a_step : g->transpose_a ? g->lda : 1;
+    int64_t a_tile = (c->pack_a ? b->k * c->a_step : c->tile_rows * a_row) * q->size;
+    const char *rows = p->packed_a;
+    if (c->pack_a)
+        pack_rows(g, p, b);
+    else
+        rows = p->a + ((p->row + b->row) * a_row + b->first * a_step) * q->size;
+    char *to = p->c + (b->row * p->ldc + b->column) * q->size;
+    for (int64_t j = 0; j < b->columns; j += q->columns) {
+        int64_t n = least(q->columns, b->columns - j), step;
+        const char *a = rows, *panel = find_panel(g, p, b, j, n, &step);
+        for (int64_t i = 0; i < b->rows; i += c->tile_rows, a += a_tile)
+            q->tile[n > q->lanes][least(c->tile_rows, b->rows - i)](
+                b->k, a, a_row, a_step, panel, step, to + (i * p->ldc + j) * q->size,
+                p->ldc, (int)n, b->first > 0);
+    }
 }
 
 static void do_matrix(const neap__gemm *g, const part *p)
 {
     const cut *c = &g->cut;
-    const neap__gemm_kernels *q = c->kernels;
-    int64_t first = 0;
-    do {
-        int64_t k = least(c->block_k, g->k - first);
-        int64_t a_row = g->transpose_a || c->pack_a ? 1 : g->lda;
-        int64_t a_step = c->pack_a ? c->a_step : g->transpose_a ? g->lda : 1;
-        int64_t a_tile = (c->pack_a ? k * c->a_step : c->tile_rows * a_row) * q->size;
-        const char *rows = p->packed_a;
-        if (c->pack_a)
-            pack_rows(g, p, first, k);
-        else
-            rows = p->a + (p->row * a_row + first * a_step) * q->size;
-        for (int64_t j = 0; j < p->columns; j += q->columns) {
-            int64_t n = least(q->columns, p->columns - j), b_step;
-            const char *b = find_columns(g, p, first, k, p->column + j, n, &b_step);
-            const char *a = rows;
-            for (int64_t i = 0; i < p->rows; i += c->tile_rows, a += a_tile)
-                q->tile[n > q->lanes][least(c->tile_rows, p->rows - i)](
-                    k, a, a_row, a_step, b, b_step, p->c + (i * p->ldc + j) * q->size,
-                    p->ldc, (int)n, first > 0);
+    block b;
+    for (b.first = 0; b.first < g->k; b.first += b.k) {
+        b.k = least(c->block_k, g->k - b.first);
+        for (b.column = 0; b.column < p->columns; b.column += b.columns) {
+            b.columns = least(c->block_columns, p->columns - b.column);
+            for (b.row = 0; b.row < p->rows; b.row += b.rows) {
+                b.rows = least(c->block_rows, p->rows - b.row);
+                do_block(g, p, &b);
+            }
         }
-        first += k;
-    } while (first < g->k);
+    }
 }
 
 /* The elements of C without a sum. */

@@ -234,6 +234,11 @@ neap_tensor *neap__lua_read(lua_State *L, int index, neap_dtype dtype, bool *ran
  * if it is anything else, or wrong: neap__lua_read tells. Runs no Lua code and raises
  * nothing. */
 bool neap__lua_refill(lua_State *L, int index, neap_tensor *t);
+/* Around the storing of numbers, for the host may round otherwise: round to nearest,
+ * which returns the mode to go back to. Nothing between the two runs Lua code or
+ * raises. */
+int neap__lua_round_nearest(void);
+void neap__lua_round_again(int mode);
 /* Pushes element `index` as a number, integer or boolean. */
 void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
                            int64_t index);

@@ -138,16 +138,18 @@ static int filled(lua_State *L, const char *function)
     neap__lua_fill(s, box, t);
     int64_t n = neap_tensor_size(t);
     unsigned char *data = neap_tensor_edit(t);
-    for (int64_t i = 0; data && i < n; i++) {
-        bool fine = boolean
-                        ? neap_element_store_integer(dtype, data, i, lua_toboolean(L, 2))
-                    : lua_isinteger(L, 2)
-                        ? neap_element_store_integer(dtype, data, i, lua_tointeger(L, 2))
-                        : neap_element_store_number(dtype, data, i, lua_tonumber(L, 2));
-        if (!fine) {
-            neap__lua_error(L, "%s: argument 'value': %f, which %s cannot hold", function,
-                            lua_tonumber(L, 2), neap_dtype_name(dtype));
-        }
+    bool fine = true;
+    const int mode = neap__lua_round_nearest();
+    for (int64_t i = 0; data && fine && i < n; i++) {
+        fine = boolean ? neap_element_store_integer(dtype, data, i, lua_toboolean(L, 2))
+               : lua_isinteger(L, 2)
+                   ? neap_element_store_integer(dtype, data, i, lua_tointeger(L, 2))
+                   : neap_element_store_number(dtype, data, i, lua_tonumber(L, 2));
+    }
+    neap__lua_round_again(mode);
+    if (!fine) {
+        neap__lua_error(L, "%s: argument 'value': %f, which %s cannot hold", function,
+                        lua_tonumber(L, 2), neap_dtype_name(dtype));
     }
     return 1;
 }

@@ -9,11 +9,15 @@
  *      the top: a metamethod that drops or changes them cannot take them away.
  *   2. Elements go to `data`, which grows as they come: no length is believed before it
  *      is read. `data` is `small`, and then a userdata at the stack index `buffer`.
- *   3. dims[i] is known (not -1) for the levels that some table or tensor has had; `rank`
+ *   3. Numbers are stored between neap__lua_round_nearest and neap__lua_round_again,
+ *      whatever the host's rounding mode; between the two nothing runs Lua code or
+ *      raises.
+ *   4. dims[i] is known (not -1) for the levels that some table or tensor has had; `rank`
  *      is known from the first number, boolean or tensor on. Whoever comes later must
  *      agree. */
 #include "lua/binding.h"
 
+#include <fenv.h>
 #include <float.h>
 #include <math.h>
 #include <stdalign.h>
@@ -130,6 +134,20 @@ static void settle_dtype(reader *r, neap_dtype dtype)
     r->width = neap_dtype_size(r->dtype);
 }
 
+int neap__lua_round_nearest(void)
+{
+    const int mode = fegetround();
+    if (mode != FE_TONEAREST)
+        fesetround(FE_TONEAREST);
+    return mode;
+}
+
+void neap__lua_round_again(int mode)
+{
+    if (mode != FE_TONEAREST)
+        fesetround(mode);
+}
+
 /* The number at the top into data[index]; false if the dtype cannot hold it. */
 static inline bool store(lua_State *L, neap_dtype dtype, void *data, int64_t index)
 {
@@ -161,7 +179,10 @@ static bool read_number(reader *r)
         return wrong(r, wanted(r));
     settle_dtype(r, NEAP_FLOAT32);
     room(r, r->width);
-    if (!store(r->L, r->dtype, r->data + r->used, 0))
+    const int mode = neap__lua_round_nearest();
+    const bool fine = store(r->L, r->dtype, r->data + r->used, 0);
+    neap__lua_round_again(mode);
+    if (!fine)
         return unstorable(r);
     r->used += r->width;
     return true;
@@ -241,33 +262,42 @@ static bool read_leaf(reader *r)
 
 /* ---- Tables ---------------------------------------------------------------------- */
 
-/* Numbers of a plain table in a tight loop, as many as there are. */
+/* Numbers of the plain table at the top from element i + 1 on, for as long as they come,
+ * are fine and there is room: how many have been read. */
+static int64_t read_run(reader *r, int64_t i, int64_t n)
+{
+    lua_State *L = r->L;
+    const int mode = neap__lua_round_nearest();
+    while (i < n && r->capacity - r->used >= r->width) {
+        const bool fine = lua_rawgeti(L, -1, i + 1) == LUA_TNUMBER &&
+                          store(L, r->dtype, r->data + r->used, 0);
+        lua_pop(L, 1);
+        if (!fine)
+            break;
+        r->used += r->width;
+        i++;
+    }
+    neap__lua_round_again(mode);
+    return i;
+}
+
+/* Numbers of a plain table in a tight loop, as many as there are; what ends it early is
+ * read again, and told, by the general way. */
 static void read_numbers(reader *r)
 {
     lua_State *L = r->L;
-    int64_t i = r->position[r->depth - 1], n = r->length[r->depth - 1];
-    if (r->dtype == NEAP_BOOL || lua_rawgeti(L, -1, i + 1) != LUA_TNUMBER ||
-        !settle_rank(r, r->depth)) {
-        lua_settop(L, r->buffer + r->depth);
+    int64_t *position = &r->position[r->depth - 1], n = r->length[r->depth - 1];
+    const bool number = lua_rawgeti(L, -1, *position + 1) == LUA_TNUMBER;
+    lua_pop(L, 1);
+    if (r->dtype == NEAP_BOOL || !number || !settle_rank(r, r->depth))
         return;
-    }
     settle_dtype(r, NEAP_FLOAT32);
     for (;;) {
-        if (r->capacity - r->used < r->width)
-            room(r, r->width);
-        if (!store(L, r->dtype, r->data + r->used, 0))
-            break; /* read again, and told, by the general way */
-        r->used += r->width;
-        lua_pop(L, 1);
-        if (++i == n) {
-            r->position[r->depth - 1] = i;
+        *position = read_run(r, *position, n);
+        if (*position == n || r->capacity - r->used >= r->width)
             return;
-        }
-        if (lua_rawgeti(L, -1, i + 1) != LUA_TNUMBER)
-            break;
+        room(r, r->width);
     }
-    lua_pop(L, 1);
-    r->position[r->depth - 1] = i;
 }
 
 /* A plain sequence has no other keys: {1, 2, n = 2} and {[1] = 1, [3] = 3} are slips.
@@ -428,13 +458,16 @@ static bool refill_row(lua_State *L, neap_dtype dtype, void *data, int64_t start
     }
     if ((int64_t)lua_rawlen(L, -1) != n)
         return false;
-    for (int64_t i = 0; i < n; i++) {
-        bool fine =
+    bool fine = true;
+    const int mode = neap__lua_round_nearest();
+    for (int64_t i = 0; i < n && fine; i++) {
+        fine =
             lua_rawgeti(L, -1, i + 1) == LUA_TNUMBER && store(L, dtype, data, start + i);
         lua_pop(L, 1);
-        if (!fine)
-            return false;
     }
+    neap__lua_round_again(mode);
+    if (!fine)
+        return false;
     lua_pushinteger(L, n);
     if (n && !lua_next(L, -2))
         return true;
@@ -454,7 +487,9 @@ bool neap__lua_refill(lua_State *L, int index, neap_tensor *t)
     const int64_t *dims = neap_tensor_dims(t);
     lua_pushvalue(L, index);
     if (rank == 0) {
+        const int mode = neap__lua_round_nearest();
         fine = store(L, dtype, data, 0);
+        neap__lua_round_again(mode);
     } else if (rank == 1) {
         fine = refill_row(L, dtype, data, 0, dims[0]);
     } else if (!lua_getmetatable(L, -1) && (int64_t)lua_rawlen(L, -1) == dims[0] &&

@@ -27,6 +27,12 @@ static bool known_element(neap__element_code code, int64_t x, int64_t y, int64_t
     case NEAP__ELEMENT_minimum:
         *z = x < y ? x : y;
         return true;
+    case NEAP__ELEMENT_floor_divide:
+        *z = y ? neap__quotient(x, y) : 0;
+        return y != 0;
+    case NEAP__ELEMENT_mod:
+        *z = y ? neap__modulo(x, y) : 0;
+        return y != 0;
     default:
         return false;
     }
@@ -409,14 +415,41 @@ NEAP_OP(divide) = {
     NEAP__GRADIENT(divide_gradient, 0),
 };
 
+/* Floats are a program of one step; integers, where a divisor may be 0, have a kernel of
+ * their own. */
+static int bind_division(neap__binding *b)
+{
+    const neap__shape *x = &b->in[0].shape, *y = &b->in[1].shape, *z = &b->out->shape;
+    const neap__element_code code = b->node->op->element;
+    if (!neap__is_integer(b->out->dtype))
+        return neap__bind_step(b, code);
+    neap__divide_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
+    if (!args)
+        return NEAP_ENOMEM;
+    args->dtype = b->out->dtype;
+    args->mod = code == NEAP__ELEMENT_mod;
+    args->width = (int)neap_dtype_size(args->dtype);
+    args->divisors = neap__shape_size(y);
+    args->shape = *z;
+    neap__broadcast_strides(x, z, args->x);
+    neap__broadcast_strides(y, z, args->y);
+    b->kernel = neap__cpu_divide;
+    b->args = args;
+    b->in_place = 3;
+    return NEAP_OK;
+}
+
 NEAP_OP(floor_divide) = {
     NEAP__NAMED("floor_divide"),
     .info.doc =
-        "The largest whole number not above x / y, element by element with broadcasting.",
+        "The largest whole number not above x / y, element by element with "
+        "broadcasting. Integers wrap; a y of 0 among them is an error of the run.",
     .info.inputs = "x y",
-    .dtypes = NEAP__FLOATING,
+    .dtypes = NEAP__NUMERIC,
+    .effects = NEAP__FALLIBLE,
+    .element = NEAP__ELEMENT_floor_divide,
     .infer = infer_arithmetic,
-    NEAP__FUSED(floor_divide),
+    NEAP__BOUND(bind_division),
     NEAP__ZERO_GRADIENT(0),
 };
 
@@ -434,11 +467,14 @@ static void mod_gradient(neap__grad *g)
 NEAP_OP(mod) = {
     NEAP__NAMED("mod"),
     .info.doc = "What floor_divide leaves of x, with the sign of y, element by element "
-                "with broadcasting; NaN where y is 0.",
+                "with broadcasting; NaN where y is 0, which among integers is an error "
+                "of the run.",
     .info.inputs = "x y",
-    .dtypes = NEAP__FLOATING,
+    .dtypes = NEAP__NUMERIC,
+    .effects = NEAP__FALLIBLE,
+    .element = NEAP__ELEMENT_mod,
     .infer = infer_arithmetic,
-    NEAP__FUSED(mod),
+    NEAP__BOUND(bind_division),
     NEAP__GRADIENT(mod_gradient, 0),
 };
 

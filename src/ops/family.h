@@ -90,6 +90,8 @@ int64_t neap__wrap(neap_dtype dtype, int64_t value);
 
 /* A copy of the operand under the result's shape; strides in elements. */
 int neap__bind_copy(neap__binding *b, const int64_t *strides, int64_t offset);
+/* A program of one step over inputs 0 and 1, which broadcast; copy takes input 1. */
+int neap__bind_step(neap__binding *b, neap__element_code code);
 
 /* ---- Gradients --------------------------------------------------------------------- */
 
