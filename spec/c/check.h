@@ -44,4 +44,13 @@ static inline int check_report(void)
     return atomic_load(&check_failed) != 0;
 }
 
+#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+/* A call that must succeed and tells the host's own `err` if not, whose text is shown. */
+#define OK(call)                                                                         \
+    do {                                                                                 \
+        if (!CHECK((call) == NEAP_OK))                                                   \
+            printf("%s\n", err.message);                                                 \
+    } while (0)
+
 #endif

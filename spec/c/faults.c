@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 /* ---- The host's allocator -------------------------------------------------------------- */
 
 static long long held;
@@ -37,12 +34,6 @@ static void give_back(void *user, void *pointer, size_t size)
 /* ---- A model ------------------------------------------------------------------------- */
 
 static neap_error err = NEAP_ERROR_INIT;
-
-#define OK(call)                                                                         \
-    do {                                                                                 \
-        if (!CHECK((call) == NEAP_OK))                                                   \
-            printf("%s\n", err.message);                                                 \
-    } while (0)
 
 static float first(neap_tensor *t)
 {

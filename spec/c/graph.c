@@ -7,9 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 /* A failure with this code and this text. */
 #define CHECK_ERROR(err, expected_code, expected_text)                                   \
     do {                                                                                 \

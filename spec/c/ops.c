@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 #define LIST(...) ((const int64_t[]){__VA_ARGS__})
 #define ENTRIES(...) (sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 #define INT(text, value)                                                                 \

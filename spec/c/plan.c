@@ -7,9 +7,6 @@
 
 #include <stdlib.h>
 
-#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 /* ---- Numbers that repeat ----------------------------------------------------------- */
 
 static uint64_t state;

@@ -8,18 +8,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 /* ---- Helpers --------------------------------------------------------------------------- */
 
 static neap_error err = NEAP_ERROR_INIT;
-
-#define OK(call)                                                                         \
-    do {                                                                                 \
-        if (!CHECK((call) == NEAP_OK))                                                   \
-            printf("%s\n", err.message);                                                 \
-    } while (0)
 
 #define FAILS(call, expected_code, expected_text)                                        \
     do {                                                                                 \
@@ -428,17 +419,23 @@ static int infer_two(void *user, void *caller, const neap_op_shape *in, size_t i
     return NEAP_OK;
 }
 
-static void spec_stopping(void)
+/* The operation of the host `meddle`, which does what `how` says. */
+static void register_meddle(neap_graph *g, const char *how)
 {
-    neap_graph *g = neap_graph_new(NULL);
     const neap_op op = {.size = sizeof op,
                         .name = "meddle",
                         .doc = "x.",
                         .inputs = "x",
                         .result_count = 1,
                         .compute = meddle,
-                        .user = (void *)(uintptr_t) "-"};
+                        .user = (void *)(uintptr_t)how};
     OK(neap_graph_register(g, &op, &err));
+}
+
+static void spec_stopping(void)
+{
+    neap_graph *g = neap_graph_new(NULL);
+    register_meddle(g, "-");
     neap_node *v = variable(g, 1, "v");
     neap_node *x = neap_build(g, "meddle", &v, 1, NULL, 0, NULL, NULL, 0, NULL);
     neap_node *add = neap_assign_add(
@@ -479,14 +476,7 @@ static void spec_stopping(void)
 static void spec_options(void)
 {
     neap_graph *g = neap_graph_new(NULL);
-    const neap_op op = {.size = sizeof op,
-                        .name = "meddle",
-                        .doc = "x.",
-                        .inputs = "x",
-                        .result_count = 1,
-                        .compute = meddle,
-                        .user = (void *)(uintptr_t) "c"};
-    OK(neap_graph_register(g, &op, &err));
+    register_meddle(g, "c");
     neap_node *one = neap_ones(g, NULL, 0, NULL);
     neap_node *x = neap_build(g, "meddle", &one, 1, NULL, 0, NULL, NULL, 0, NULL);
     neap_node *v = neap_variable_from(g, neap_exp(g, x, NULL), 1, "v", NULL);

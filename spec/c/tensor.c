@@ -7,8 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
-
 /* ---- Dtypes ------------------------------------------------------------------------ */
 
 static void spec_dtypes(void)

@@ -9,9 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 enum { THREADS = 6, ROUNDS = 150 };
 
 /* ---- Helpers --------------------------------------------------------------------------- */
