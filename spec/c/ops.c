@@ -2,6 +2,8 @@
  * partial and unknown shapes and of known values; the whole texts of errors; the sizes
  * of products. Expected shapes are NumPy's and TensorFlow's, written by hand. */
 #include "ops/ops.h"
+#include "cpu/element.h"
+#include "cpu/gemm.h"
 #include "check.h"
 
 #include <ctype.h>

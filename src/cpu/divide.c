@@ -2,7 +2,7 @@
  *
  * They are no element functions, because a divisor may be 0: that is found before
  * anything is written, so that no loop traps and no result is left half made. */
-#include "cpu/cpu.h"
+#include "cpu/divide.h"
 
 /* "division by zero at [1, 2]": where element `i` of y, the first that is 0, comes to lie
  * first in the result. Strides are y's own, and 0 where it repeats. */

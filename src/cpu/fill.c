@@ -2,7 +2,7 @@
  * seed, the run, the iteration and i alone: the first four make Philox's key, i its
  * counter, so that any range can be drawn by any worker. One block of Philox (four
  * words) serves four elements of float32 or narrower, or two of float64 or integers. */
-#include "cpu/cpu.h"
+#include "cpu/random.h"
 
 #include <math.h>
 

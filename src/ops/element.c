@@ -1,6 +1,8 @@
 /* element.c - arithmetic and functions, element by element. The plan makes the loops
  * and fuses them; an operation here is an element function of the kernels and its
  * gradient. */
+#include "cpu/divide.h"
+#include "cpu/element.h"
 #include "ops/family.h"
 
 /* ---- Values that are known: how shapes travel through arithmetic ------------------- */

@@ -1,4 +1,6 @@
 /* family.c - what the families of operations share; see family.h. */
+#include "cpu/move.h"
+#include "cpu/program.h"
 #include "ops/family.h"
 
 #include <inttypes.h>

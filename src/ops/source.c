@@ -1,5 +1,7 @@
 /* source.c - operations that make values from nothing: what is fed, kept, fixed,
  * filled or drawn. */
+#include "cpu/move.h"
+#include "cpu/random.h"
 #include "ops/family.h"
 
 #include <math.h>
