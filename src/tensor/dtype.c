@@ -47,6 +47,14 @@ void neap__text_dtypes(neap__text *t, neap__dtypes set)
     }
 }
 
+void neap__integer_range(neap_dtype dtype, int64_t *low, uint64_t *high)
+{
+    const int bits = (int)neap_dtype_size(dtype) * 8;
+    const bool is_signed = dtype <= NEAP_INT64;
+    *high = UINT64_MAX >> (64 - bits) >> is_signed;
+    *low = is_signed ? -(int64_t)*high - 1 : 0;
+}
+
 /* ---- Conversions ------------------------------------------------------------------- */
 
 static uint32_t float_bits(float f)

@@ -38,6 +38,9 @@ typedef uint32_t neap__dtypes;
 /* "float32, float64" into text. */
 void neap__text_dtypes(neap__text *t, neap__dtypes set);
 
+/* The ends of an integer dtype. */
+void neap__integer_range(neap_dtype dtype, int64_t *low, uint64_t *high);
+
 /* Conversions of one element (round to nearest even; NaN kept). */
 float neap__half_to_float(uint16_t h);
 uint16_t neap__float_to_half(float f);
