@@ -686,13 +686,21 @@ NEAP_API neap_node *neap_sqrt(neap_graph *g, neap_node *x, neap_error *err);
 NEAP_API neap_node *neap_exp(neap_graph *g, neap_node *x, neap_error *err);
 /* The natural logarithm of x, element by element; -inf at 0, NaN below. */
 NEAP_API neap_node *neap_log(neap_graph *g, neap_node *x, neap_error *err);
+/* The natural logarithm of 1 + x, element by element, with all its digits where x is near
+ * 0; -inf at -1, NaN below. */
+NEAP_API neap_node *neap_log1p(neap_graph *g, neap_node *x, neap_error *err);
 /* 1 / (1 + exp(-x)), element by element, without overflow. */
 NEAP_API neap_node *neap_sigmoid(neap_graph *g, neap_node *x, neap_error *err);
 /* Hyperbolic tangent of x, element by element. */
 NEAP_API neap_node *neap_tanh(neap_graph *g, neap_node *x, neap_error *err);
+/* log(1 + exp(x)), element by element, without overflow. */
+NEAP_API neap_node *neap_softplus(neap_graph *g, neap_node *x, neap_error *err);
 /* x where it is above 0, else 0, element by element; NaN for NaN. Its gradient at 0 is
  * 0. */
 NEAP_API neap_node *neap_relu(neap_graph *g, neap_node *x, neap_error *err);
+/* x where it is above 0, else alpha times x, element by element. Its gradient at 0 is
+ * alpha. */
+NEAP_API neap_node *neap_leaky_relu(neap_graph *g, neap_node *x, neap_error *err);
 /* x + y, element by element with broadcasting; integers wrap. */
 NEAP_API neap_node *neap_add(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
 /* x - y, element by element with broadcasting; integers wrap. */

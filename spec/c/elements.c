@@ -42,6 +42,8 @@ static double expected(neap__element_code code, double x, double y)
         return exp(x);
     case NEAP__ELEMENT_log:
         return log(x);
+    case NEAP__ELEMENT_log1p:
+        return log1p(x);
     case NEAP__ELEMENT_pow:
         return pow(x, y);
     case NEAP__ELEMENT_abs:
@@ -391,6 +393,7 @@ int main(int count, char **arguments)
         check_elements(isa);
         check_float_function(isa, NEAP__ELEMENT_exp, 1.1, step);
         check_float_function(isa, NEAP__ELEMENT_log, 0.9, step);
+        check_float_function(isa, NEAP__ELEMENT_log1p, 1.5, step);
         check_float_function(isa, NEAP__ELEMENT_tanh, 1.4, step);
         check_float_function(isa, NEAP__ELEMENT_sigmoid, 2.5, step);
         check_float_pow(isa);

@@ -205,6 +205,23 @@ NEAP_OP(log) = {
     NEAP__GRADIENT(log_gradient, 0),
 };
 
+static void log1p_gradient(neap__grad *g)
+{
+    neap_node *sum = neap__add(g, g->x[0], neap__number(g, g->x[0], 1));
+    g->dx[0] = neap__div(g, g->dy, sum);
+}
+
+NEAP_OP(log1p) = {
+    NEAP__NAMED("log1p"),
+    .info.doc = "The natural logarithm of 1 + x, element by element, with all its digits "
+                "where x is near 0; -inf at -1, NaN below.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(log1p),
+    NEAP__GRADIENT(log1p_gradient, 0),
+};
+
 /* ---- Activations, whose gradients read their results ------------------------------- */
 
 static void sigmoid_gradient(neap__grad *g)
@@ -282,6 +299,23 @@ NEAP_OP(tanh_gradient) = {
     NEAP__GRADIENT(tanh_gradient_gradient, NEAP_OP_INTERNAL),
 };
 
+/* dy/dx = sigmoid(x), which overflows nowhere. */
+static void softplus_gradient(neap__grad *g)
+{
+    neap_node *slope = neap__unary(g, &neap__op_sigmoid, g->x[0]);
+    g->dx[0] = neap__mul(g, g->dy, slope);
+}
+
+NEAP_OP(softplus) = {
+    NEAP__NAMED("softplus"),
+    .info.doc = "log(1 + exp(x)), element by element, without overflow.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(softplus),
+    NEAP__GRADIENT(softplus_gradient, 0),
+};
+
 static void relu_gradient(neap__grad *g)
 {
     g->dx[0] = neap__binary(g, &neap__op_relu_gradient, g->dy, g->y);
@@ -313,6 +347,27 @@ NEAP_OP(relu_gradient) = {
     .infer = neap__infer_merge,
     NEAP__FUSED(relu_gradient),
     NEAP__GRADIENT(relu_gradient_gradient, NEAP_OP_INTERNAL),
+};
+
+static void leaky_relu_gradient(neap__grad *g)
+{
+    neap_node *x = g->x[0];
+    neap_node *alpha = neap__number(g, x, neap__attribute(g->node, "alpha")->number);
+    neap_node *above = neap__binary(g, &neap__op_greater, x, neap__number(g, x, 0));
+    neap_node *choice[] = {above, g->dy, neap__mul(g, g->dy, alpha)};
+    g->dx[0] = neap__derive(g, &neap__op_where, choice, 3, NULL, 0);
+}
+
+NEAP_OP(leaky_relu) = {
+    NEAP__NAMED("leaky_relu"),
+    .info.doc = "x where it is above 0, else alpha times x, element by element. Its "
+                "gradient at 0 is alpha.",
+    .info.inputs = "x",
+    NEAP__ROWS(NEAP__REAL("alpha", 0.2)),
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(leaky_relu),
+    NEAP__GRADIENT(leaky_relu_gradient, 0),
 };
 
 /* ---- Two inputs -------------------------------------------------------------------- */
