@@ -220,7 +220,7 @@ static void check_reduce(neap__isa isa, neap_dtype dtype, neap__reduction reduct
             neap__store_number(dtype, in, i, next_number(-1, 1));
         else
             neap__store_integer(dtype, in, i,
-                                next_below(4) - (dtype == NEAP_UINT8 ? 0 : 2));
+                                next_below(4) - (neap__is_unsigned(dtype) ? 0 : 2));
         split_index(&x, i, index);
         const int64_t at = operand_index(&result, &x, index);
         want[at] = folded(reduction, want[at], neap__element_number(dtype, in, i));

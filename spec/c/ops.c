@@ -369,8 +369,8 @@ static const example errors[] = {
     {"random_uniform",
      {NULL},
      {INTS("shape", 2), DTYPE("dtype", NEAP_BOOL)},
-     "random_uniform \"n\": dtype must be one of float32, float64, int32, int64, got "
-     "bool"},
+     "random_uniform \"n\": dtype must be one of float32, float64, int8, int16, int32, "
+     "int64, uint8, uint16, uint32, uint64, got bool"},
     {"random_normal",
      {NULL},
      {INTS("shape", 2), REAL("stddev", -1)},

@@ -24,7 +24,7 @@ def axes(axis):
 def cast(x, dtype):
     if dtype == "bool":
         return x != 0
-    if dtype.startswith("int"):
+    if dtype.startswith(("int", "uint")):
         # Saturating, and not-a-number is zero.
         limits = np.iinfo(dtype)
         x = np.nan_to_num(np.trunc(x.astype(np.float64)), nan=0, posinf=limits.max, neginf=limits.min)

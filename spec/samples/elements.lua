@@ -82,6 +82,9 @@ return {
     cases = {
       { uniform({ 2, 3 }, -9, 9), with = { dtype = "int32" } },
       { uniform({ 5 }, -9, 9), with = { dtype = "float64" } },
+      { uniform({ 5 }, -9, 9), with = { dtype = "uint16" } },
+      { uniform({ 5 }, 0, 1e9), with = { dtype = "uint32" }, gradient = false },
+      { uniform({ 5 }, 0, 1e18), with = { dtype = "uint64" }, gradient = false },
       { values({ 3 }, { 0, 0.25, -1 }), with = { dtype = "bool" } },
       {
         values({ 5 }, { nan, inf, -inf, 1e10, -1e10 }), with = { dtype = "int32" },

@@ -85,8 +85,17 @@ SATURATED(uint64_t, 0, UINT64_MAX)
 #define TO_BOOL(v) ((uint8_t)((v) != 0))
 #define TO_FLOAT32(v) ((float)(v))
 #define TO_FLOAT64(v) ((double)(v))
-#define TO_FLOAT16(v) neap__float_to_half((float)(v))
-#define TO_BFLOAT16(v) neap__float_to_bfloat((float)(v))
+/* Rounded once, whatever it was. */
+#define NARROW(v)                                                                        \
+    _Generic((v), double                                                                 \
+             : neap__odd_float((double)(v)), int32_t                                     \
+             : neap__odd_float_of_signed((int64_t)(v)), int64_t                          \
+             : neap__odd_float_of_signed((int64_t)(v)), uint32_t                         \
+             : neap__odd_float_of_unsigned((uint64_t)(v)), uint64_t                      \
+             : neap__odd_float_of_unsigned((uint64_t)(v)), default                       \
+             : (float)(v))
+#define TO_FLOAT16(v) neap__float_to_half(NARROW(v))
+#define TO_BFLOAT16(v) neap__float_to_bfloat(NARROW(v))
 
 /* F: X(dtype, its elements in memory, their value) */
 #define FROM_EACH(X)                                                                     \

@@ -99,7 +99,7 @@ static bool size_words(const neap__running *r, const neap__structure *s, words *
         if (!words_room(w, (size_t)t->size, err))
             return false;
         for (int64_t k = 0; k < t->size; k++)
-            w->data[w->count++] = (uint64_t)neap__element_integer(t->dtype, t->data, k);
+            w->data[w->count++] = neap__element_bits(t->dtype, t->data, k);
     }
     for (uint32_t i = 0; i < s->variable_count && s->open; i++) {
         if (s->variables[i].open && s->variables[i].item != NEAP__NONE &&
@@ -137,7 +137,7 @@ static int variable_shape(void *context, const neap_node *variable, neap__shape 
 /* Fed integers of rank at most one are told as values: a size may depend on them. */
 static const neap__known *known_values(const neap_tensor *t, neap__known *known)
 {
-    if (!neap__is_integer(t->dtype) || t->shape.rank > 1 || t->size > NEAP__KNOWN)
+    if (!neap__is_integer(t->dtype) || t->dtype == NEAP_UINT64 || t->shape.rank > 1 || t->size > NEAP__KNOWN)
         return NULL;
     known->count = (int)t->size;
     known->mask = (UINT32_C(1) << t->size) - 1;
