@@ -204,21 +204,20 @@ static neap_tensor *fetched(const neap__run *run, const neap__fetch *f)
     }
 }
 
-/* The host's own tensors must be such as the results are, and nobody else's, because a
- * tensor that others hold never changes; told before anything runs. */
-static int check_out(const neap__run *run, neap_node *const *fetches,
-                     neap_tensor *const *out, neap_error *err)
+/* The host's own tensors must be such as the results are, and nobody else's; told before
+ * anything runs. */
+static int check_out(const neap__running *r, neap__run *run, neap_tensor *const *out,
+                     neap_error *err)
 {
     const neap__plan *p = run->plan;
+    int status = neap__check_places(r, p->structure, out, run->values, err);
+    memset((void *)run->values, 0, p->structure->fetch_count * sizeof *run->values);
+    if (status)
+        return status;
     for (uint32_t i = 0; i < p->structure->fetch_count; i++) {
         const neap__fetch *f = &p->fetches[i];
         if (!out[i])
             continue;
-        if (out[i]->base ||
-            atomic_load_explicit(&out[i]->references, memory_order_acquire) > 1)
-            return neap__fail(err, NEAP_EARG,
-                              "out[%u] is held by others too and cannot be written",
-                              (unsigned)i);
         if (f->source != NEAP__FROM_NOTHING && out[i]->dtype == f->dtype &&
             neap__shape_equal(&out[i]->shape, &f->shape))
             continue;
@@ -227,7 +226,7 @@ static int check_out(const neap__run *run, neap_node *const *fetches,
                    "out[%u] is %s of shape %s, the value is %s of shape %s", (unsigned)i,
                    neap_dtype_name(out[i]->dtype), neap__shape_text(is, &out[i]->shape),
                    neap_dtype_name(f->dtype), neap__shape_text(wanted, &f->shape));
-        neap__blame(err, fetches[i]);
+        neap__blame(err, r->fetches[i]);
         return NEAP_ESHAPE;
     }
     return NEAP_OK;
@@ -387,7 +386,7 @@ static int execute(neap__running *r, neap__run *run, bool commits, neap_tensor *
                    neap_error *err)
 {
     const neap__plan *p = run->plan;
-    int status = check_out(run, r->fetches, out, err);
+    int status = check_out(r, run, out, err);
     status = status ? status : make_tensors(run, err);
     status = status ? status : neap__run_execute(run, 0, p->tail, err);
     status = status ? status : take_results(run, out, err);

@@ -180,6 +180,11 @@ void neap__drop_segments(neap__running *r);
  * the commit. out[i] as in neap_session_run. */
 int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **out,
                    neap_error *err);
+/* Whether the host's own tensors among `out` may be written: EARG where others hold one,
+ * or its memory is also that of another, of a feed, a constant of the structure, a
+ * variable (places.c). `room`: as many entries as there are fetches, to work with. */
+int neap__check_places(const neap__running *r, const neap__structure *s,
+                       neap_tensor *const *out, neap_tensor **room, neap_error *err);
 /* Prepares and runs what is asked. When memory ends, plans and blocks that the session
  * keeps for later runs are given up, and the run is tried once more: nothing has changed
  * by then. */
