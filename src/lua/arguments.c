@@ -56,7 +56,7 @@ static void take_named(lua_State *L, int first, const neap__lua_signature *signa
         const char *name = lua_tostring(L, -2);
         int slot = slot_of(signature, name);
         if (slot < 0)
-            neap__lua_error(L, "%s: unknown argument '%s'", signature->function, name);
+            neap__lua_no_argument(L, signature, name);
         if (!lua_isnil(L, first + slot)) {
             neap__lua_error(L, "%s: argument '%s' is given twice", signature->function,
                             name);
@@ -139,7 +139,7 @@ neap_dtype neap__lua_dtype(lua_State *L, int index, const char *function,
     const char *text = neap__lua_string(L, index, function, name);
     neap_dtype dtype = neap_dtype_of(text);
     if (!neap_dtype_size(dtype))
-        neap__lua_error(L, "%s: argument '%s': no dtype '%s'", function, name, text);
+        neap__lua_no_dtype(L, function, name, text);
     return dtype;
 }
 

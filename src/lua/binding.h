@@ -51,16 +51,21 @@ enum {
     STATE_MODULES,    /* names of Lua modules, "neap.train", to what they returned */
     STATE_MODULE,     /* the table that luaopen_neap gives */
     STATE_OPERATIONS, /* holds neap__lua_op and the strings that they use */
-    STATE_VALUES = STATE_OPERATIONS
+    STATE_PLACES,     /* a sequence of {what stands before a name, a table of names} */
+    STATE_LATE,       /* weak keys: boxes that Lua may never finalize (collector.c) */
+    STATE_VALUES = STATE_LATE
 };
 
 typedef struct neap__lua {
     const void *metatables[BOX_KINDS]; /* by lua_topointer: compared without a look-up */
     const void *module;
     size_t live;       /* bytes outside Lua that boxes keep alive */
-    size_t debt;       /* bytes of those of which the collector has not been told */
+    size_t tensors;    /* of those, the bytes of tensors */
+    size_t least;      /* of `live`, since the last collection that was asked for */
+    size_t debt;       /* bytes made of which the collector has not been told */
     lua_Integer hosts; /* operations written in Lua so far: their numbers */
     bool pending;      /* a callback of the run under way has failed */
+    bool closed;       /* the Lua state closes, and nothing is made any longer */
 } neap__lua;
 
 static inline neap__lua *neap__lua_self(lua_State *L)
@@ -140,6 +145,13 @@ static inline void *neap__lua_test(lua_State *L, const neap__lua *s, int index, 
 /* Pushes a new box, its bytes zero but for the mark. */
 void *neap__lua_box(lua_State *L, size_t size, int values, int kind);
 
+/* The kinds that hold what must be freed: they have a __gc, which may be called twice. */
+static inline bool neap__lua_holds(int kind)
+{
+    return kind == BOX_GRAPH || kind == BOX_TENSOR || kind == BOX_SESSION ||
+           kind == BOX_CALLABLE || kind == BOX_PACK;
+}
+
 /* ---- Errors (errors.c): all that is raised is raised here ------------------------ */
 
 /* The nearest function written in Lua and outside neap. */
@@ -203,11 +215,44 @@ const int64_t *neap__lua_integers(lua_State *L, int index, const char *function,
 bool neap__lua_length(lua_State *L, int index, int64_t limit, int64_t *length,
                       neap_error *err);
 
+#define DTYPE_NUMBERS 256 /* no dtype has a number as high as this */
+
+/* ---- Names (names.c) ------------------------------------------------------------- */
+
+/* The nearest of the names that were offered, for one that there is not. */
+typedef struct neap__lua_guess {
+    const char *wanted;
+    const char *before, *joint, *name; /* as it is told; borrowed; no name: none is near */
+    int far;
+} neap__lua_guess;
+
+/* Offers a name; one that is used elsewhere must be nearer than one that is at hand. */
+void neap__lua_near(neap__lua_guess *g, const char *before, const char *joint,
+                    const char *name, bool elsewhere);
+/* Pushes ": did you mean 'x'?", or nothing of it. */
+const char *neap__lua_guessed(lua_State *L, const neap__lua_guess *g);
+/* Notes the table at the top as one that is known by "neap.train." or "node". */
+void neap__lua_place_names(lua_State *L, const char *before);
+/* Sets the `__index` of the metatable at the top: a name that the place has not raises. */
+void neap__lua_refuse_names(lua_State *L, const char *what, const char *place);
+/* Raise "no field 'x' in node: did you mean 'y'?" and the like. */
+int neap__lua_no_name(lua_State *L, const char *what, const char *place,
+                      const char *name);
+int neap__lua_no_argument(lua_State *L, const neap__lua_signature *signature,
+                          const char *name);
+int neap__lua_no_dtype(lua_State *L, const char *function, const char *argument,
+                       const char *name);
+
 /* ---- The collector (collector.c) ------------------------------------------------- */
 
 /* A box keeps that many bytes more (or none any longer). */
 void neap__lua_weigh(neap__lua *s, size_t *weight, size_t bytes);
 void neap__lua_unweigh(neap__lua *s, size_t *weight);
+/* A session weighs what it holds: plans, blocks, variables. */
+#define SESSION_WEIGHT ((size_t)65536) /* at least: an estimate */
+void neap__lua_weigh_session(neap__lua *s, neap__lua_session *box);
+/* The graph whose box is at an index holds a constant of so many bytes more. */
+void neap__lua_weigh_graph(lua_State *L, int index, size_t bytes);
 /* Tells the collector. Runs finalizers, hence Lua code: at the beginning of a function
  * only. */
 #define COLLECTOR_QUANTUM ((size_t)1 << 20)
@@ -217,6 +262,11 @@ static inline void neap__lua_collect(lua_State *L, neap__lua *s)
     if (s->debt >= COLLECTOR_QUANTUM)
         neap__lua_collect_now(L, s);
 }
+
+/* Notes the box at the top, if Lua may never finalize it. */
+void neap__lua_note_late(lua_State *L);
+/* __gc of the state: frees what such boxes still hold. */
+int neap__lua_close(lua_State *L);
 
 /* Whether a run that ended with this error, or none, is worth another try: memory was
  * short, and a full collection found some. A failed run has changed nothing. Clears the
@@ -309,7 +359,11 @@ typedef struct neap__lua_op {
 /* lua_CFunction: builds the operation whose neap__lua_op is upvalue 2; upvalue 3 is the
  * box of an operation written in Lua, else there is none. */
 int neap__lua_build(lua_State *L);
-/* Before that: an operation written in Lua is made known to the graph whose box is at
+/* Sets the arithmetic of the metatable at the top, functions with a neap__lua_op as upvalue
+ * 2; the module's table at an index has the operations. */
+void neap__lua_operators(lua_State *L, int module, lua_CFunction binary,
+                         lua_CFunction unary);
+/* Before an operation is built: one written in Lua is made known to the graph whose box is at
  * `owner`. */
 void neap__lua_prepare_host(lua_State *L, int owner);
 /* Fills a record. `names` and `text`, room for a string for each input, attribute and
@@ -324,8 +378,12 @@ void neap__lua_open_ops(lua_State *L);
 void neap__lua_open_special(lua_State *L);
 void neap__lua_open_host(lua_State *L);
 void neap__lua_open_help(lua_State *L);
-/* Pushes the functions that train.lua is built on. */
-void neap__lua_pushcore(lua_State *L);
+
+/* ---- What the Lua modules are built on (core.c, train.c) --------------------------- */
+
+/* Add their functions to the table at the top. */
+void neap__lua_open_core(lua_State *L);
+void neap__lua_open_train(lua_State *L);
 
 /* ---- Sessions (session.c, callable.c, fetch.c) ----------------------------------- */
 

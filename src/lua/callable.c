@@ -169,6 +169,7 @@ static int call(lua_State *L)
     } else {
         lua_pushnil(L);
     }
+    neap__lua_weigh_session(s, session);
     return 1;
 }
 

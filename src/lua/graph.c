@@ -253,7 +253,7 @@ static int name_scope(lua_State *L)
     neap_graph *g = ((neap__lua_graph *)lua_touserdata(L, 3))->graph;
     guard *box = push_guard(L, 3);
     if (neap_graph_push_scope(g, name, &err) != NEAP_OK)
-        return neap__lua_raise(L, &err);
+        return neap__lua_raise_as(L, "name_scope", &err);
     box->undo = GUARD_SCOPE;
     return call_guarded(L, 2);
 }
@@ -270,7 +270,7 @@ static int control_dependencies(lua_State *L)
         neap__lua_nodes(L, 1, "control_dependencies", "nodes", false, &home, &count);
     guard *box = push_guard(L, 3);
     if (neap_graph_push_controls(home.graph, nodes, count, &err) != NEAP_OK)
-        return neap__lua_raise(L, &err);
+        return neap__lua_raise_as(L, "control_dependencies", &err);
     box->undo = GUARD_CONTROLS;
     return call_guarded(L, 2);
 }
@@ -312,24 +312,29 @@ static void push_list(lua_State *L, neap_graph *g, neap_node_list list)
     }
 }
 
-/* Upvalue 2: the methods. */
+static const struct {
+    const char *name;
+    neap_node_list list;
+} lists[] = {{"operations", NEAP_OPERATIONS},
+             {"placeholders", NEAP_PLACEHOLDERS},
+             {"variables", NEAP_VARIABLES}};
+
+/* Upvalue 2: names of lists to numbers, names of methods to functions. */
 static int graph_index(lua_State *L)
 {
-    static const char *const lists[] = {"operations", "placeholders", "variables"};
     const neap__lua_graph *box = self(L, "__index");
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+    switch (lua_rawget(L, lua_upvalueindex(2))) {
+    case LUA_TFUNCTION:
         return 1;
-    const char *name = lua_tostring(L, 2);
-    for (int i = 0; i < 3; i++) {
-        if (!strcmp(name, lists[i])) {
-            push_list(L, box->graph, (neap_node_list)i);
-            return 1;
-        }
+    case LUA_TNUMBER:
+        push_list(L, box->graph, (neap_node_list)lua_tointeger(L, -1));
+        return 1;
+    default:
+        return neap__lua_no_name(L, "field", "graph", lua_tostring(L, 2));
     }
-    return neap__lua_error(L, "no field '%s' in graph", name);
 }
 
 static int graph_len(lua_State *L)
@@ -442,9 +447,10 @@ static void read_weights(lua_State *L, int index, int values, neap__lua_home *ho
     }
 }
 
-/* The plain values become constants: false, with an error, if one cannot. */
+/* The plain values become constants, of so many bytes: false, with an error, if one
+ * cannot. */
 static bool make_weights(lua_State *L, int values, neap_graph *g, size_t count,
-                         neap_node **weights, neap_error *err)
+                         neap_node **weights, size_t *bytes, neap_error *err)
 {
     bool fine = true;
     for (size_t i = 0; i < count && fine; i++) {
@@ -454,6 +460,7 @@ static bool make_weights(lua_State *L, int values, neap_graph *g, size_t count,
         if (box) {
             weights[i] = neap_constant(g, box->tensor, err);
             fine = weights[i];
+            *bytes += neap_tensor_bytes(box->tensor);
         }
         lua_pop(L, 1);
     }
@@ -486,8 +493,9 @@ static int gradients(lua_State *L)
     neap__lua_settle(L, &home);
     neap__lua_self(L)->pending = false;
     neap__lua_source(L, home.graph);
-    size_t first = neap_graph_count(home.graph, NEAP_OPERATIONS);
-    bool fine = !weighed || make_weights(L, values, home.graph, y_count, weights, &err);
+    size_t first = neap_graph_count(home.graph, NEAP_OPERATIONS), bytes = 0;
+    bool fine =
+        !weighed || make_weights(L, values, home.graph, y_count, weights, &bytes, &err);
     fine = fine && neap_gradients(home.graph, ys, y_count, xs, x_count,
                                   weighed ? weights : NULL, out, &err) == NEAP_OK;
     for (size_t i = y_count; weighed && !fine && i-- > 0;) {
@@ -497,6 +505,7 @@ static int gradients(lua_State *L)
     neap__lua_unsource(home.graph);
     if (!fine)
         return neap__lua_raise_run(L, &err);
+    neap__lua_weigh_graph(L, 4, bytes);
     if (!sequence) {
         if (out[0])
             neap__lua_pushnode(L, 4, out[0]);
@@ -537,6 +546,11 @@ void neap__lua_open_graph(lua_State *L)
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
     neap__lua_register(L, graph_methods);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        lua_pushinteger(L, lists[i].list);
+        lua_setfield(L, -2, lists[i].name);
+    }
+    neap__lua_place_names(L, "graph");
     lua_pushcclosure(L, graph_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 2);

@@ -142,6 +142,17 @@ static void add_operation(luaL_Buffer *b, const neap_op_info *info)
                        "\nIt has no gradient: differentiating through it is an error.\n");
 }
 
+static int no_operation(lua_State *L, const char *name)
+{
+    neap__lua_guess g = {.wanted = name};
+    for (size_t i = 0; i < neap_op_count(); i++) {
+        if (is_public(neap_op_at(i)))
+            neap__lua_near(&g, "", "", neap_op_at(i)->name, false);
+    }
+    return neap__lua_error(L, "help: unknown operation '%s'%s", name,
+                           neap__lua_guessed(L, &g));
+}
+
 /* neap.help([op]): the name of an operation, or one of neap's functions that builds
  * one. */
 static int help(lua_State *L)
@@ -158,7 +169,7 @@ static int help(lua_State *L)
         }
         info = neap_op_find(name);
         if (!info || !is_public(info))
-            return neap__lua_error(L, "help: unknown operation '%s'", name);
+            return no_operation(L, name);
     }
     luaL_buffinit(L, &b);
     if (info) {

@@ -359,6 +359,24 @@ static void check_function(lua_State *L, int index, const char *name)
                     neap__lua_type(L, index));
 }
 
+/* Raises what the core has to say of a name and of inputs, by a graph for that alone: so
+ * that it is told where the operation is made, and not where it is used first. */
+static void check_signature(lua_State *L, const char *name, const char *inputs)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    const neap_op op = {.size = sizeof op,
+                        .name = name,
+                        .inputs = inputs,
+                        .result_count = 1,
+                        .compute = call_compute};
+    neap_graph *g = neap_graph_new(&err);
+    if (g)
+        neap_graph_register(g, &op, &err);
+    neap_graph_free(g);
+    if (err.code)
+        neap__lua_raise_as(L, "op", &err);
+}
+
 /* Slots: name, inputs, infer, compute, gradient, results. */
 static int host_new(lua_State *L)
 {
@@ -381,6 +399,7 @@ static int host_new(lua_State *L)
         neap__lua_error(L, "op: argument 'results': a number from 1 to %d expected",
                         MAX_RESULTS);
     }
+    check_signature(L, name, inputs);
     int count = neap__lua_words(inputs);
     size_t text_size = strlen(inputs) + 1;
     host *h =

@@ -204,7 +204,7 @@ static int node_index(lua_State *L)
         return 1;
     }
     if (lua_type(L, 2) == LUA_TSTRING)
-        return neap__lua_error(L, "no field '%s' in node", lua_tostring(L, 2));
+        return neap__lua_no_name(L, "field", "node", lua_tostring(L, 2));
     return 0;
 }
 
@@ -250,25 +250,29 @@ static int operator_unary(lua_State *L)
     return neap__lua_build(L);
 }
 
+void neap__lua_operators(lua_State *L, int module, lua_CFunction binary,
+                         lua_CFunction unary)
+{
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        if (lua_getfield(L, module, operators[i].op) != LUA_TFUNCTION) {
+            lua_pop(L, 1);
+            continue;
+        }
+        lua_pushvalue(L, lua_upvalueindex(1));
+        lua_getupvalue(L, -2, 2);
+        lua_pushcclosure(L, strcmp(operators[i].metamethod, "__unm") ? binary : unary, 2);
+        lua_remove(L, -2);
+        lua_setfield(L, -2, operators[i].metamethod);
+    }
+}
+
 /* The operations are already in the module's table, as functions with their neap__lua_op
  * as upvalue 2: those whose first input is one node are methods too. */
 void neap__lua_open_node(lua_State *L)
 {
     int module = lua_gettop(L);
     neap__lua_metatable(L, BOX_NODE, "node", metamethods);
-    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-        if (lua_getfield(L, module, operators[i].op) != LUA_TFUNCTION) {
-            lua_pop(L, 1);
-            continue;
-        }
-        if (!strcmp(operators[i].metamethod, "__unm")) {
-            lua_pushvalue(L, lua_upvalueindex(1));
-            lua_getupvalue(L, -2, 2);
-            lua_pushcclosure(L, operator_unary, 2);
-            lua_remove(L, -2);
-        }
-        lua_setfield(L, -2, operators[i].metamethod);
-    }
+    neap__lua_operators(L, module, neap__lua_build, operator_unary);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
     for (size_t i = 0; i < neap_op_count(); i++) {
@@ -285,6 +289,7 @@ void neap__lua_open_node(lua_State *L)
         lua_pushinteger(L, fields[i].field);
         lua_setfield(L, -2, fields[i].name);
     }
+    neap__lua_place_names(L, "node");
     lua_pushcclosure(L, node_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);

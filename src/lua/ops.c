@@ -20,6 +20,7 @@ typedef struct call {
     size_t count; /* of inputs; NULL where a plain value is still to become a constant */
     size_t fixed; /* those before the sequence */
     size_t first; /* constants made by this call have this index or a higher one */
+    size_t bytes; /* of those constants */
     neap_node *few[8];
     neap_attribute attributes[MAX_ATTRIBUTES];
     size_t attribute_count;
@@ -144,6 +145,7 @@ static void make_constant(call *c, int index, size_t i)
     neap__lua_source(c->L, c->home.graph);
     c->inputs[i] = neap_constant(c->home.graph, t, &err);
     neap__lua_unsource(c->home.graph);
+    c->bytes += neap_tensor_bytes(t);
     neap_tensor_release(t);
     if (!c->inputs[i]) {
         withdraw_constants(c);
@@ -284,6 +286,7 @@ int neap__lua_build(lua_State *L)
     c.home.graph = NULL;
     c.home.anchor = slots + 1;
     c.inputs = c.few;
+    c.bytes = 0;
     c.attribute_count = 0;
     c.integers_used = 0;
     gather_fixed(&c);
@@ -305,6 +308,7 @@ int neap__lua_build(lua_State *L)
         withdraw_constants(&c);
         return neap__lua_raise_run(L, &err);
     }
+    neap__lua_weigh_graph(L, c.home.anchor, c.bytes);
     if (op->results < 2) {
         neap__lua_pushnode(L, c.home.anchor, n);
         return 1;

@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-/* What a session takes outside Lua: an estimate. */
-#define SESSION_WEIGHT 65536
-
 static neap__lua_session *self(lua_State *L, const char *method)
 {
     neap__lua_session *box = neap__lua_test(L, neap__lua_self(L), 1, BOX_SESSION);
@@ -160,7 +157,7 @@ static int session_new(lua_State *L)
     box->session = neap_session_new(home.graph, &options, &err);
     if (!box->session)
         return neap__lua_raise(L, &err);
-    neap__lua_weigh(s, &box->weight, SESSION_WEIGHT);
+    neap__lua_weigh_session(s, box);
     return 1;
 }
 
@@ -261,6 +258,7 @@ static int session_run(lua_State *L)
     if (status != NEAP_OK)
         return neap__lua_raise_run(L, &err);
     neap__lua_place(L, p, 5);
+    neap__lua_weigh_session(s, box);
     lua_settop(L, 5);
     return 1;
 }
@@ -371,6 +369,7 @@ static int session_set(lua_State *L)
     check_idle(L, box, "set");
     if (neap_session_set(box->session, variable, t, &err) != NEAP_OK)
         return neap__lua_raise(L, &err);
+    neap__lua_weigh_session(s, box);
     return 0;
 }
 
@@ -389,7 +388,10 @@ static int session_initialize(lua_State *L)
         status = neap_session_initialize_with(box->session, &options, &err);
         box->running--;
     } while (neap__lua_again(L, s, &err));
-    return status == NEAP_OK ? 0 : neap__lua_raise_run(L, &err);
+    if (status != NEAP_OK)
+        return neap__lua_raise_run(L, &err);
+    neap__lua_weigh_session(s, box);
+    return 0;
 }
 
 /* ---- The end --------------------------------------------------------------------- */
@@ -432,21 +434,23 @@ static int session_tostring(lua_State *L)
     return 1;
 }
 
-/* Upvalue 2: the methods. */
+/* Upvalue 2: names of fields to the numbers of user values, names of methods to
+ * functions. */
 static int session_index(lua_State *L)
 {
     self(L, "__index");
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+    switch (lua_rawget(L, lua_upvalueindex(2))) {
+    case LUA_TFUNCTION:
         return 1;
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return 0;
-    if (!strcmp(lua_tostring(L, 2), "graph")) {
-        lua_getiuservalue(L, 1, SESSION_GRAPH);
+    case LUA_TNUMBER:
+        lua_getiuservalue(L, 1, (int)lua_tointeger(L, -1));
         return 1;
     }
-    return neap__lua_error(L, "no field '%s' in session", lua_tostring(L, 2));
+    if (lua_type(L, 2) == LUA_TSTRING)
+        return neap__lua_no_name(L, "field", "session", lua_tostring(L, 2));
+    return 0;
 }
 
 static int session_newindex(lua_State *L)
@@ -476,7 +480,7 @@ int neap__lua_adopt(lua_State *L)
     neap__lua_pushgraph(L, neap_session_graph(session));
     neap__lua_session *box = push_session(L, 2);
     box->session = session;
-    neap__lua_weigh(neap__lua_self(L), &box->weight, SESSION_WEIGHT);
+    neap__lua_weigh_session(neap__lua_self(L), box);
     return 1;
 }
 
@@ -486,6 +490,9 @@ void neap__lua_open_session(lua_State *L)
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
     neap__lua_register(L, methods);
+    lua_pushinteger(L, SESSION_GRAPH);
+    lua_setfield(L, -2, "graph");
+    neap__lua_place_names(L, "session");
     lua_pushcclosure(L, session_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);

@@ -66,6 +66,7 @@ static neap_node *initial_node(lua_State *L, neap__lua_home *home, neap_dtype dt
     neap__lua_unsource(home->graph);
     if (!n)
         neap__lua_raise(L, &err);
+    neap__lua_weigh_graph(L, home->anchor, neap_tensor_bytes(t));
     return n;
 }
 
@@ -132,6 +133,7 @@ static int constant(lua_State *L)
     neap__lua_unsource(home.graph);
     if (!n)
         return neap__lua_raise(L, &err);
+    neap__lua_weigh_graph(L, home.anchor, neap_tensor_bytes(t));
     neap__lua_pushnode(L, home.anchor, n);
     return 1;
 }

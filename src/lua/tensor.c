@@ -13,6 +13,7 @@ void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t)
 {
     box->tensor = t;
     neap__lua_weigh(s, &box->weight, neap_tensor_bytes(t));
+    s->tensors += neap_tensor_bytes(t);
 }
 
 const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims)
@@ -148,8 +149,8 @@ static int filled(lua_State *L, const char *function)
     }
     neap__lua_round_again(mode);
     if (!fine) {
-        neap__lua_error(L, "%s: argument 'value': %f, which %s cannot hold", function,
-                        lua_tonumber(L, 2), neap_dtype_name(dtype));
+        neap__lua_error(L, "%s: argument 'value': %s, which %s cannot hold", function,
+                        luaL_tolstring(L, 2, NULL), neap_dtype_name(dtype));
     }
     return 1;
 }
@@ -296,7 +297,7 @@ static int tensor_index(lua_State *L)
         return 1;
     }
     if (lua_type(L, 2) == LUA_TSTRING)
-        return neap__lua_error(L, "no field '%s' in tensor", lua_tostring(L, 2));
+        return neap__lua_no_name(L, "field", "tensor", lua_tostring(L, 2));
     if (lua_type(L, 2) == LUA_TNUMBER) /* t[1.0] is t[1]; t[1.5] is nil */
         return lua_tointegerx(L, 2, NULL) ? at(L, t, lua_tointeger(L, 2)) : 0;
     return 0;
@@ -390,6 +391,26 @@ static int tensor_reshape(lua_State *L)
     return 1;
 }
 
+/* Arithmetic with a node makes a node. Upvalue 2: the operation. */
+static int tensor_binary(lua_State *L)
+{
+    const neap__lua *s = neap__lua_self(L);
+    const neap__lua_op *op = lua_touserdata(L, lua_upvalueindex(2));
+    if (neap__lua_tonode(L, s, 1) || neap__lua_tonode(L, s, 2))
+        return neap__lua_build(L);
+    return neap__lua_error(L,
+                           "%s: there is no arithmetic on tensors: neap.%s(%s) or "
+                           "neap.constant(t) is a node, which a session runs",
+                           op->info->name, op->info->name,
+                           op->inputs > 1 ? "t, u" : "t");
+}
+
+static int tensor_unary(lua_State *L)
+{
+    lua_settop(L, 1); /* Lua gives the operand twice */
+    return tensor_binary(L);
+}
+
 static double tolerance(lua_State *L, int index, double fallback)
 {
     if (lua_isnoneornil(L, index))
@@ -398,6 +419,31 @@ static double tolerance(lua_State *L, int index, double fallback)
         neap__lua_error(L, "tensor.allclose: a tolerance of 0 or more expected, got %s",
                         luaL_tolstring(L, index, NULL));
     return lua_tonumber(L, index);
+}
+
+static bool is_integer(const neap_tensor *t)
+{
+    const neap_dtype dtype = neap_tensor_dtype(t);
+    return dtype != NEAP_FLOAT32 && dtype != NEAP_FLOAT64 && dtype != NEAP_FLOAT16 &&
+           dtype != NEAP_BFLOAT16;
+}
+
+/* The difference of two integers is taken of the integers: that of large ones would be
+ * lost in two doubles. */
+static bool element_close(const neap_tensor *t, const neap_tensor *u, int64_t i,
+                          double rtol, double atol)
+{
+    const void *x = neap_tensor_data(t), *y = neap_tensor_data(u);
+    const double b = neap_element_number(neap_tensor_dtype(u), y, i);
+    if (is_integer(t) && is_integer(u)) {
+        const int64_t m = neap_element_integer(neap_tensor_dtype(t), x, i);
+        const int64_t n = neap_element_integer(neap_tensor_dtype(u), y, i);
+        const uint64_t apart =
+            m > n ? (uint64_t)m - (uint64_t)n : (uint64_t)n - (uint64_t)m;
+        return !apart || (double)apart <= atol + rtol * fabs(b);
+    }
+    const double a = neap_element_number(neap_tensor_dtype(t), x, i);
+    return a == b || (isfinite(b) && fabs(a - b) <= atol + rtol * fabs(b));
 }
 
 /* |t - u| ≤ atol + rtol |u| for every element, as numpy.allclose; shapes must be the
@@ -418,11 +464,8 @@ static int tensor_allclose(lua_State *L)
     bool close =
         rank == neap_tensor_rank(u) &&
         !memcmp(neap_tensor_dims(t), neap_tensor_dims(u), (size_t)rank * sizeof(int64_t));
-    for (int64_t i = 0; close && i < neap_tensor_size(t); i++) {
-        double a = neap_element_number(neap_tensor_dtype(t), neap_tensor_data(t), i);
-        double b = neap_element_number(neap_tensor_dtype(u), neap_tensor_data(u), i);
-        close = a == b || (isfinite(b) && fabs(a - b) <= atol + rtol * fabs(b));
-    }
+    for (int64_t i = 0; close && i < neap_tensor_size(t); i++)
+        close = element_close(t, u, i, rtol, atol);
     lua_pushboolean(L, close);
     return 1;
 }
@@ -434,6 +477,7 @@ static int tensor_gc(lua_State *L)
     if (box) {
         neap_tensor_release(box->tensor);
         box->tensor = NULL;
+        s->tensors -= box->weight;
         neap__lua_unweigh(s, &box->weight);
     }
     return 0;
@@ -465,7 +509,9 @@ static const struct {
 
 void neap__lua_open_tensor(lua_State *L)
 {
+    int module = lua_gettop(L);
     neap__lua_metatable(L, BOX_TENSOR, "tensor", metamethods);
+    neap__lua_operators(L, module, tensor_binary, tensor_unary);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
     neap__lua_register(L, methods);
@@ -473,16 +519,19 @@ void neap__lua_open_tensor(lua_State *L)
         lua_pushinteger(L, fields[i].field);
         lua_setfield(L, -2, fields[i].name);
     }
+    neap__lua_place_names(L, "tensor");
     lua_pushcclosure(L, tensor_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 
     lua_newtable(L); /* neap.tensor: a table that can be called */
     neap__lua_register(L, functions);
+    neap__lua_place_names(L, "neap.tensor.");
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushcclosure(L, tensor_new, 1);
     lua_setfield(L, -2, "__call");
+    neap__lua_refuse_names(L, "function", "neap.tensor");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);

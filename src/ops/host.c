@@ -4,6 +4,24 @@
 
 #include <string.h>
 
+/* ---- Errors ---------------------------------------------------------------------- */
+
+/* Tells what a callback said, or else `nothing`, with the node before it where that is
+ * not told by others. The host may have filled its text to the last byte. */
+static int host_failed(neap_error *err, const neap_node *node, int code, neap_error *own,
+                       const char *nothing)
+{
+    char name[NEAP__NODE_SIZE];
+    own->message[sizeof own->message - 1] = 0;
+    if (!own->code)
+        own->code = code;
+    if (!own->message[0])
+        memcpy(own->message, nothing, strlen(nothing) + 1);
+    if (node)
+        neap__error_prefix(own, "%s: ", neap__node_text(name, node));
+    return neap__fail(err, own->code, "%s", own->message);
+}
+
 /* ---- Inference ------------------------------------------------------------------- */
 
 static neap_op_shape told(const neap__fact *f)
@@ -51,8 +69,7 @@ static int host_infer(neap__inference *i)
     int code = host->infer(host->user, i->caller, shapes, in_count, out,
                            host->result_count, &own);
     if (code || own.code)
-        return neap__fail(i->err, own.code ? own.code : code, "%s",
-                          own.message[0] ? own.message : "infer failed");
+        return host_failed(i->err, NULL, code, &own, "infer failed");
     for (size_t k = 0; k < host->result_count && !code; k++)
         code = take(&i->out[k], &out[k], k, i->err);
     return code;
@@ -92,14 +109,11 @@ static int host_kernel(const neap__call *call)
     const neap_op *host = a->node->op->host;
     neap_tensor *const *in = (neap_tensor *const *)(const void *)call->in;
     neap_tensor **out = a->out_count ? call->out[0] : NULL;
-    char name[NEAP__NODE_SIZE];
     neap_error own = NEAP_ERROR_INIT;
     int code = host->compute(host->user, call->caller, in, a->node->input_count, out,
                              a->out_count, &own);
     if (code || own.code)
-        code = neap__fail(call->err, own.code ? own.code : code, "%s: %s",
-                          neap__node_text(name, a->node),
-                          own.message[0] ? own.message : "compute failed");
+        code = host_failed(call->err, a->node, code, &own, "compute failed");
     for (size_t i = 0; i < a->out_count && !code; i++)
         code = check_result(a, i, out[i], call->err);
     for (size_t i = 0; i < a->out_count && code; i++) {
@@ -129,13 +143,10 @@ static void host_gradient(neap__grad *g)
 {
     const neap_op *host = g->node->op->host;
     neap_error own = NEAP_ERROR_INIT;
-    char name[NEAP__NODE_SIZE];
     int code = host->gradient(host->user, g->caller, g->graph, g->x, g->node->input_count,
                               g->ys, g->dys, g->y_count, g->dx, &own);
     if (code || own.code)
-        neap__fail(g->err, own.code ? own.code : code, "%s: %s",
-                   neap__node_text(name, g->node),
-                   own.message[0] ? own.message : "gradient failed");
+        host_failed(g->err, g->node, code, &own, "gradient failed");
 }
 
 /* What a host's code does is unknown: it is run as often as it was built, by the
@@ -191,14 +202,64 @@ NEAP_OP(result) = {
 
 /* ---- Registration ---------------------------------------------------------------- */
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+#define LONGEST_NAME 64
+
+/* The length of the name that a text begins with, 0 if it begins with none. */
+static size_t name_length(const char *text)
+{
+    return strchr(LETTERS, text[0]) && text[0] ? strspn(text, LETTERS "0123456789") : 0;
+}
+
 static bool proper_name(const char *name)
 {
-    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-    size_t length = strlen(name);
-    return length && length <= 64 && strchr(first, name[0]) &&
-           strspn(name,
-                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") ==
-               length;
+    size_t length = name_length(name);
+    return length && length <= LONGEST_NAME && !name[length];
+}
+
+/* Whether a name stands among those that the text before `end` holds. */
+static bool stands_before(const char *text, const char *end, const char *name,
+                          size_t length)
+{
+    while (text < end) {
+        size_t other = name_length(text);
+        if (other == length && !memcmp(text, name, length))
+            return true;
+        text += other ? other : 1;
+    }
+    return false;
+}
+
+/* What is wrong with the text of an operation's inputs, NULL if nothing is: names apart
+ * by spaces, each once; those in brackets may be left out and come last; the very last
+ * may be a sequence, `x...`. */
+static const char *wrong_inputs(const char *inputs)
+{
+    bool optional = false, sequence = false;
+    for (const char *s = inputs + strspn(inputs, " "); *s; s += strspn(s, " ")) {
+        bool bracket = *s == '[';
+        s += bracket;
+        size_t length = name_length(s);
+        if (!length || length > LONGEST_NAME)
+            return "names of letters, digits and underscores expected, apart by spaces";
+        if (stands_before(inputs, s, s, length))
+            return "a name stands there twice";
+        if (length == 4 && !memcmp(s, "name", 4))
+            return "\"name\" is the argument for the node's name";
+        if (sequence)
+            return "an input follows the sequence";
+        if (optional && !bracket)
+            return "an input follows one that may be left out";
+        s += length;
+        optional = bracket;
+        sequence = !strncmp(s, "...", 3);
+        s += sequence ? 3 : 0;
+        if (bracket && *s++ != ']')
+            return "a bracket is not closed";
+        if (*s && *s != ' ')
+            return "names of letters, digits and underscores expected, apart by spaces";
+    }
+    return NULL;
 }
 
 int neap_graph_register(neap_graph *g, const neap_op *op, neap_error *err)
@@ -221,6 +282,11 @@ int neap_graph_register(neap_graph *g, const neap_op *op, neap_error *err)
         return neap__fail(err, NEAP_EARG,
                           "neap_graph_register: \"%s\" cannot be an operation's name",
                           neap__quoted(quoted, op->name));
+    const char *wrong = wrong_inputs(op->inputs);
+    if (wrong)
+        return neap__fail(err, NEAP_EARG,
+                          "neap_graph_register: operation \"%s\": inputs \"%s\": %s",
+                          op->name, neap__quoted(quoted, op->inputs), wrong);
     if (neap__op_named(op->name) || neap__host_named(g, op->name))
         return neap__fail(err, NEAP_EARG, "operation \"%s\" exists already", op->name);
     if (!op->infer && op->result_count != 1)
