@@ -146,7 +146,11 @@ function check.sequence(where, sequence, what, named)
   if type(sequence) ~= "table" then
     fail("%s: %s expected, got %s", where, what, check.shown(sequence))
   end
-  local last = getmetatable(sequence) and check.length(sequence) or 0
+  local last = 0
+  if getmetatable(sequence) then
+    last = check.length(sequence)
+      or fail("%s: %s expected, got one whose __len gives no length", where, what)
+  end
   for key in pairs(sequence) do
     if math.type(key) == "integer" and key > 0 then
       last = math.max(last, key)

@@ -313,7 +313,7 @@ local PLACE = check.kind("a number within 1e150", function(value)
   return check.number.test(value) and math.abs(value) <= 1e150
 end)
 
--- Checks a sequence of sequences of `size` numbers.
+-- Checks a sequence of sequences of `size` numbers; its length.
 local function check_points(where, name, sequence, size, words)
   local count = check.sequence(("%s: argument '%s'"):format(where, name), sequence,
     "a sequence of " .. words)
@@ -327,6 +327,7 @@ local function check_points(where, name, sequence, size, words)
       argument(where, ("%s[%d]"):format(at, place), entry[place], PLACE)
     end
   end
+  return count
 end
 
 --- Segments, with a round pen. The coverage of a pixel is the largest that any of them gives it,
@@ -348,9 +349,8 @@ end
 -- @tparam[opt=1] number alpha
 function Canvas:polyline(points, color, width, alpha)
   check_call(self, "polyline", { "width" }, color, alpha, width or 1)
-  check_points("canvas.polyline", "points", points, 2, "{x, y}")
   local segments = {}
-  for index = 2, #points do
+  for index = 2, check_points("canvas.polyline", "points", points, 2, "{x, y}") do
     local p, q = points[index - 1], points[index]
     segments[index - 1] = { p[1], p[2], q[1], q[2] }
   end

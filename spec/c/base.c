@@ -70,7 +70,10 @@ static void spec_errors(void)
             CHECK(((unsigned char)*c & 0x80) == 0 ||
                   (!memcmp(c, "\xE2\x82\xAC", 3) && (c += 2)));
     }
-    CHECK(!strncmp(err.message, "node \xE2\x82\xAC" "999: node ", 18));
+    CHECK(!strncmp(err.message,
+                   "node \xE2\x82\xAC"
+                   "999: node ",
+                   18));
     CHECK(strstr(err.message, " ... "));
     neap__error_suffix(&err, " (made at %s:%d)", "model.lua", 12);
     CHECK(strlen(err.message) < NEAP_MESSAGE_SIZE);

@@ -222,7 +222,8 @@ bool neap__lua_length(lua_State *L, int index, int64_t limit, int64_t *length,
 /* The nearest of the names that were offered, for one that there is not. */
 typedef struct neap__lua_guess {
     const char *wanted;
-    const char *before, *joint, *name; /* as it is told; borrowed; no name: none is near */
+    const char *before, *joint,
+        *name; /* as it is told; borrowed; no name: none is near */
     int far;
 } neap__lua_guess;
 

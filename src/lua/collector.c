@@ -65,10 +65,7 @@ void neap__lua_collect_now(lua_State *L, neap__lua *s)
         return;
     const double heap = lua_gc(L, LUA_GCCOUNT);
     const double kilobytes = debt * heap / ((double)s->live + FLOOR);
-    lua_gc(L, LUA_GCSTEP,
-           kilobytes < 1     ? 1
-           : kilobytes > 1e6 ? 1000000
-                             : (int)kilobytes);
+    lua_gc(L, LUA_GCSTEP, kilobytes < 1 ? 1 : kilobytes > 1e6 ? 1000000 : (int)kilobytes);
     if (s->live < s->least)
         s->least = s->live;
     const size_t own = (size_t)lua_gc(L, LUA_GCCOUNT) << 10;

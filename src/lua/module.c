@@ -204,6 +204,7 @@ static int open_module(lua_State *L)
     s->module = lua_topointer(L, -1);
     lua_pushvalue(L, -1);
     neap__lua_set(L, STATE_MODULE);
+    neap__lua_place_names(L, "neap.");
     neap__lua_open_graph(L);
     neap__lua_open_ops(L);
     neap__lua_open_special(L);
@@ -216,7 +217,6 @@ static int open_module(lua_State *L)
     neap__lua_open_help(L);
     lua_pushliteral(L, NEAP_VERSION);
     lua_setfield(L, -2, "version");
-    neap__lua_place_names(L, "neap.");
 
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, lua_upvalueindex(1));

@@ -58,12 +58,13 @@ void neap__lua_near(neap__lua_guess *g, const char *before, const char *joint,
     const size_t length = strlen(g->wanted);
     if (!length || length > LONGEST || strlen(name) > LONGEST || name[0] == '_')
         return;
-    const int limit = length < 3 ? 0 : length < 6 ? 1 : length < 12 ? 2 : 3;
+    const int limit = length < 3 ? 0 : length < 5 ? 1 : length < 12 ? 2 : 3;
     int far = 2 * distance(g->wanted, name);
-    if (far > 2 * limit && length > 2 && !elsewhere && holds_word(name, g->wanted))
+    if (far > 2 * (elsewhere && limit > 1 ? 1 : limit)) {
+        if (elsewhere || length < 3 || !holds_word(name, g->wanted))
+            return;
         far = 3;
-    if (far > 2 * (elsewhere && limit > 1 ? 1 : limit))
-        return;
+    }
     far += elsewhere; /* what is at hand comes first */
     if (g->name && (far > g->far || (far == g->far && strcmp(name, g->name) >= 0)))
         return;
@@ -90,7 +91,7 @@ static void near_table(lua_State *L, neap__lua_guess *g, const char *before, boo
     lua_pushnil(L);
     while (lua_next(L, -2)) {
         if (lua_type(L, -2) == LUA_TSTRING) {
-            const char *joint = !object                             ? ""
+            const char *joint = !object                            ? ""
                                 : lua_type(L, -1) == LUA_TFUNCTION ? ":"
                                                                    : ".";
             neap__lua_near(g, elsewhere ? before : "", elsewhere ? joint : "",
@@ -113,13 +114,14 @@ void neap__lua_place_names(lua_State *L, const char *before)
     lua_pop(L, 1);
 }
 
-/* Loads the Lua modules, so that their names are among the places. */
-static void load_modules(lua_State *L)
+/* Offers the Lua modules, and loads them, so that their names are among the places. */
+static void near_modules(lua_State *L, neap__lua_guess *g, bool elsewhere)
 {
     neap__lua_get(L, STATE_MODULE);
     for (int i = 0; neap__lua_modules[i].name; i++) {
         const char *name = neap__lua_modules[i].name + sizeof "neap";
         if (name[0] != '_') {
+            neap__lua_near(g, elsewhere ? "neap." : "", "", name, elsewhere);
             lua_getfield(L, -1, name);
             lua_pop(L, 1);
         }
@@ -163,7 +165,7 @@ int neap__lua_no_name(lua_State *L, const char *what, const char *place, const c
     neap__lua_guess g = {.wanted = name};
     const size_t own = strlen(place);
     luaL_checkstack(L, 16, NULL);
-    load_modules(L);
+    near_modules(L, &g, strcmp(place, "neap"));
     lua_pushnil(L); /* for the table of this place */
     const int home = lua_gettop(L);
     neap__lua_get(L, STATE_PLACES);
@@ -183,8 +185,8 @@ int neap__lua_no_name(lua_State *L, const char *what, const char *place, const c
         near_table(L, &g, before, object, !here);
         lua_pop(L, 2);
     }
-    const char *more = g.name || !lua_istable(L, home) ? neap__lua_guessed(L, &g)
-                                                       : push_names(L, home);
+    const char *more =
+        g.name || !lua_istable(L, home) ? neap__lua_guessed(L, &g) : push_names(L, home);
     return neap__lua_error(L, "no %s '%s' in %s%s", what, name, place, more);
 }
 

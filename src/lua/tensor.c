@@ -401,8 +401,7 @@ static int tensor_binary(lua_State *L)
     return neap__lua_error(L,
                            "%s: there is no arithmetic on tensors: neap.%s(%s) or "
                            "neap.constant(t) is a node, which a session runs",
-                           op->info->name, op->info->name,
-                           op->inputs > 1 ? "t, u" : "t");
+                           op->info->name, op->info->name, op->inputs > 1 ? "t, u" : "t");
 }
 
 static int tensor_unary(lua_State *L)
