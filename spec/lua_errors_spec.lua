@@ -365,3 +365,75 @@ describe("misuse", function()
     end
   end)
 end)
+
+describe("an argument too many", function()
+  it("is refused, by every function and method, but a nil", function()
+    local graph = neap.graph():as_default()
+    local x = neap.placeholder("float32", { 2 }, "x")
+    local v = neap.variable { 1, 2 }
+    local session <close> = neap.session(graph)
+    local t, none = neap.tensor { 1, 2 }, function() end
+    local optimizer = neap.train.gradient_descent { learning_rate = 1 }
+    local figure, canvas = neap.plot.figure { width = 30, height = 20 }, neap.canvas.new(2, 2)
+    local color, image = { 1, 2, 3 }, { { 1, 2 } }
+    local calls = {
+      { "graph", 0, neap.graph }, { "default_graph", 0, neap.default_graph },
+      { "name_scope", 2, neap.name_scope, "a", none },
+      { "control_dependencies", 2, neap.control_dependencies, { x }, none },
+      { "help", 1, neap.help, "matmul" }, { "ops", 0, neap.ops }, { "config", 0, neap.config },
+      { "graph.as_default", 1, graph.as_default, graph, none },
+      { "graph.node", 1, graph.node, graph, "x" },
+      { "session.run", 2, session.run, session, v, {} },
+      { "session.explain", 2, session.explain, session, v, {} },
+      { "session.callable", 2, session.callable, session, v, {} },
+      { "session.get", 1, session.get, session, v },
+      { "session.set", 2, session.set, session, v, { 1, 2 } },
+      { "session.initialize", 0, session.initialize, session },
+      { "tensor.item", 0, t.item, t[1] and neap.tensor(1) },
+      { "tensor.totable", 0, t.totable, t }, { "tensor.tobytes", 0, t.tobytes, t },
+      { "tensor.reshape", 1, t.reshape, t, { 2, 1 } },
+      { "tensor.allclose", 3, t.allclose, t, t, 0, 0 },
+      { "linear", 3, neap.nn.linear, 2, 3, {} },
+      { "linear", 1, neap.nn.linear(2, 3), { { 1, 2 } } },
+      { "sequential", 1, neap.nn.sequential, {} },
+      { "sequential", 1, neap.nn.sequential { neap.relu }, x },
+      { "adam", 1, neap.train.adam, { learning_rate = 1 } },
+      { "optimizer.minimize", 2, optimizer.minimize, optimizer, v * v, v },
+      { "optimizer.compute_gradients", 2, optimizer.compute_gradients, optimizer, v * v, v },
+      { "optimizer.apply_gradients", 1, optimizer.apply_gradients, optimizer, { { v, v } } },
+      { "csv", 2, neap.data.csv, "no file", {} }, { "idx", 1, neap.data.idx, "no file" },
+      { "npy", 1, neap.data.npy, "no file" }, { "npz", 1, neap.data.npz, "no file" },
+      { "batches", 1, neap.data.batches, { t, size = 1 } },
+      { "split", 1, neap.data.split, { t, fraction = 1 } },
+      { "figure", 1, neap.plot.figure, {} }, { "images", 2, neap.plot.images, { image }, {} },
+      { "figure.line", 3, figure.line, figure, t, t, {} },
+      { "figure.points", 3, figure.points, figure, t, t, {} },
+      { "figure.draw", 0, figure.draw, figure },
+      { "figure.save", 1, figure.save, figure, "/nowhere/a.png" },
+      { "figure.regions", 2, figure.regions, figure, none, {} },
+      { "canvas", 3, neap.canvas.new, 1, 1, color },
+      { "text_width", 2, neap.plot.text_width, "a", 1 },
+      { "canvas.blend", 4, canvas.blend, canvas, 0, 0, color, 1 },
+      { "canvas.rectangle", 6, canvas.rectangle, canvas, 0, 0, 1, 1, color, 1 },
+      { "canvas.stroke", 4, canvas.stroke, canvas, { { 0, 0, 1, 1 } }, 1, color, 1 },
+      { "canvas.polyline", 4, canvas.polyline, canvas, { { 0, 0 } }, color, 1, 1 },
+      { "canvas.disc", 5, canvas.disc, canvas, 1, 1, 1, color, 1 },
+      { "canvas.text", 4, canvas.text, canvas, 1, 1, "a", {} },
+      { "canvas.png", 0, canvas.png, canvas },
+      { "canvas.save", 1, canvas.save, canvas, "/nowhere/a.png" },
+    }
+    for _, entry in ipairs(calls) do
+      local name, most, call = table.unpack(entry, 1, 3)
+      local arguments = table.move(entry, 4, #entry, 1, {})
+      local count = #arguments
+      call(table.unpack(arguments, 1, count + 2)) -- nils
+      arguments[count + 1] = 5
+      helper.fails(("%s: at most %d argument%s expected, got %d"):format(name, most,
+        most == 1 and "" or "s", most + 1), function()
+          local result = call(table.unpack(arguments, 1, count + 1))
+          return result
+        end)
+    end
+    helper.fails("config: call it with '.', not ':'", function() return (neap:config()) end)
+  end)
+end)

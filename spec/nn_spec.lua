@@ -150,7 +150,7 @@ describe("neap.nn", function()
           { { a, name = 1 } },
         ["sequential: a sequence of layers expected, got nil"] = {},
         ["sequential: a sequence of layers expected, got function"] = { neap.relu },
-        ["sequential: one sequence of layers expected, got 2 arguments"] = { { a }, b },
+        ["sequential: at most 1 argument expected, got 2"] = { { a }, b },
       }
       for text, arguments in pairs(calls) do
         helper.fails(text, function() return (nn.sequential(table.unpack(arguments))) end)

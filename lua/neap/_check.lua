@@ -109,6 +109,19 @@ function check.argument(where, name, value, wanted)
   return value
 end
 
+--- Raises if anything is given beyond the arguments that a function takes; trailing nils are
+-- absent.
+function check.most(where, count, ...)
+  local more = select("#", ...)
+  while more > 0 and (select(more, ...)) == nil do
+    more = more - 1
+  end
+  if more > 0 then
+    fail("%s: at most %d argument%s expected, got %d", where, count, count == 1 and "" or "s",
+      count + more)
+  end
+end
+
 local function sorted_names(known)
   local names = {}
   for name in pairs(known) do

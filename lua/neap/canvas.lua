@@ -207,7 +207,8 @@ end)
 -- @tparam integer height
 -- @tparam[opt] table color of the background; white if absent
 -- @treturn Canvas
-function canvas.new(width, height, color)
+function canvas.new(width, height, color, ...)
+  check.most("canvas", 3, ...)
   argument("canvas", "width", width, SIDE)
   argument("canvas", "height", height, SIDE)
   color = argument("canvas", "color", color or canvas.WHITE, check.color)
@@ -247,7 +248,8 @@ end
 -- @tparam integer y outside of the canvas nothing is done
 -- @tparam table color
 -- @tparam[opt=1] number alpha how much of it, from 0 to 1
-function Canvas:blend(x, y, color, alpha)
+function Canvas:blend(x, y, color, alpha, ...)
+  check.most("canvas.blend", 4, ...)
   check_call(self, "blend", { "x", "y" }, color, alpha, x, y)
   x, y = floor(x), floor(y)
   if x >= 0 and y >= 0 and x < self.width and y < self.height then
@@ -262,7 +264,8 @@ end
 -- @tparam number height
 -- @tparam table color
 -- @tparam[opt=1] number alpha
-function Canvas:rectangle(x, y, width, height, color, alpha)
+function Canvas:rectangle(x, y, width, height, color, alpha, ...)
+  check.most("canvas.rectangle", 6, ...)
   check_call(self, "rectangle", { "x", "y", "width", "height" }, color, alpha, x, y, width, height)
   local left, top = max(0, floor(x + 0.5)), max(0, floor(y + 0.5))
   local right = min(self.width, floor(x + width + 0.5))
@@ -336,7 +339,8 @@ end
 -- @tparam number width of the pen
 -- @tparam table color
 -- @tparam[opt=1] number alpha
-function Canvas:stroke(segments, width, color, alpha)
+function Canvas:stroke(segments, width, color, alpha, ...)
+  check.most("canvas.stroke", 4, ...)
   check_call(self, "stroke", { "width" }, color, alpha, width)
   check_points("canvas.stroke", "segments", segments, 4, "{x1, y1, x2, y2}")
   stroke(self, segments, width, color, alpha)
@@ -347,7 +351,8 @@ end
 -- @tparam table color
 -- @tparam[opt=1] number width of the pen
 -- @tparam[opt=1] number alpha
-function Canvas:polyline(points, color, width, alpha)
+function Canvas:polyline(points, color, width, alpha, ...)
+  check.most("canvas.polyline", 4, ...)
   check_call(self, "polyline", { "width" }, color, alpha, width or 1)
   local segments = {}
   for index = 2, check_points("canvas.polyline", "points", points, 2, "{x, y}") do
@@ -363,7 +368,8 @@ end
 -- @tparam number radius
 -- @tparam table color
 -- @tparam[opt=1] number alpha
-function Canvas:disc(x, y, radius, color, alpha)
+function Canvas:disc(x, y, radius, color, alpha, ...)
+  check.most("canvas.disc", 5, ...)
   check_call(self, "disc", { "x", "y", "radius" }, color, alpha, x, y, radius)
   stroke(self, { { x, y, x, y } }, 2 * radius, color, alpha)
 end
@@ -373,7 +379,8 @@ end
 -- @tparam string text
 -- @tparam number size of a pixel of the font, which is 7 high
 -- @treturn number
-function canvas.text_width(text, size)
+function canvas.text_width(text, size, ...)
+  check.most("text_width", 2, ...)
   argument("text_width", "text", text, check.string)
   argument("text_width", "size", size, check.positive)
   local width = 0
@@ -394,7 +401,8 @@ local TEXT_OPTIONS = {
 -- @tparam string text
 -- @tparam[opt] table options `size` of a pixel of the font (1.6), `color`, `align` (`"left"`,
 -- `"center"`, `"right"`: where x is), `upward=true` for text that reads from below, `bold=true`
-function Canvas:text(x, y, text, options)
+function Canvas:text(x, y, text, options, ...)
+  check.most("canvas.text", 4, ...)
   check_call(self, "text", { "x", "y" }, canvas.INK, nil, x, y)
   argument("canvas.text", "text", text, check.string)
   options = check.options("canvas.text", options, TEXT_OPTIONS)
@@ -433,7 +441,8 @@ end
 
 --- The picture as the bytes of a PNG file (8 bits, RGB).
 -- @treturn string
-function Canvas:png()
+function Canvas:png(...)
+  check.most("canvas.png", 0, ...)
   check.self(self, Canvas, "canvas", "png")
   local rows, before = {}, nil
   local size = 3 * self.width
@@ -464,7 +473,8 @@ end
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string what went wrong
-function Canvas:save(path)
+function Canvas:save(path, ...)
+  check.most("canvas.save", 1, ...)
   check.self(self, Canvas, "canvas", "save")
   argument("canvas.save", "path", path, check.path)
   local file, message = io.open(path, "wb")

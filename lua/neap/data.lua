@@ -177,7 +177,8 @@ end
 -- @treturn[1] table with `header=true`: the names of the columns, a sequence of strings
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong, with line and column
-function data.csv(path, options)
+function data.csv(path, options, ...)
+  check.most("csv", 2, ...)
   check.argument("csv", "path", path, check.path)
   options = check.options("csv", options, CSV_OPTIONS)
   local separator, dtype = options.separator or ",", options.dtype or "float32"
@@ -251,7 +252,8 @@ local IDX_TYPES = {
 -- @treturn[1] tensor of the file's dtype and shape
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong
-function data.idx(path)
+function data.idx(path, ...)
+  check.most("idx", 1, ...)
   check.argument("idx", "path", path, check.path)
   local text, message = read_file(path)
   if not text then
@@ -422,7 +424,8 @@ end
 -- @treturn[1] tensor of the file's dtype and shape
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong
-function data.npy(path)
+function data.npy(path, ...)
+  check.most("npy", 1, ...)
   check.argument("npy", "path", path, check.path)
   local text, message = read_file(path)
   if not text then
@@ -521,7 +524,8 @@ end
 -- @treturn[1] table tensors by name
 -- @treturn[2] nil
 -- @treturn[2] string what is wrong
-function data.npz(path)
+function data.npz(path, ...)
+  check.most("npz", 1, ...)
   check.argument("npz", "path", path, check.path)
   local text, message = read_file(path)
   if not text then
@@ -650,7 +654,8 @@ end
 -- an integer, the seed of another order of the rows (another for each epoch, for example);
 -- `drop_remainder=true`: no last batch of fewer rows
 -- @treturn function an iterator
-function data.batches(arguments)
+function data.batches(arguments, ...)
+  check.most("batches", 1, ...)
   local sources, count = rows_of("batches", arguments, BATCHES_OPTIONS)
   check.argument("batches", "size", arguments.size, check.count)
   local size = math.min(arguments.size, math.max(count, 1))
@@ -672,7 +677,8 @@ end
 -- the first part gets, rounded down; `shuffle`: an integer, the seed of another order of the rows
 -- @treturn table a sequence of tensors, the first part of each
 -- @treturn table the same with what is left
-function data.split(arguments)
+function data.split(arguments, ...)
+  check.most("split", 1, ...)
   local sources, count = rows_of("split", arguments, SPLIT_OPTIONS)
   check.argument("split", "fraction", arguments.fraction, check.share)
   local order = order_of(arguments, count)

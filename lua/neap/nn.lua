@@ -21,7 +21,8 @@ local nn = {}
 -- @type linear
 local linear = check.class("layer", "neap.nn.linear", { "bias" })
 
-function linear:__call(x)
+function linear:__call(x, ...)
+  check.most("linear", 1, ...)
   if x == nil then
     fail("linear: a node expected, got nil")
   end
@@ -55,7 +56,8 @@ local LINEAR_OPTIONS = {
 -- @tparam integer outputs
 -- @tparam[opt] table options `bias=false`: none; `name` (`"linear"`), `dtype` (`"float32"`)
 -- @treturn linear with the fields `weight`, `bias`, `parameters`, `inputs`, `outputs`, `name`
-function nn.linear(inputs, outputs, options)
+function nn.linear(inputs, outputs, options, ...)
+  check.most("linear", 3, ...)
   check.argument("linear", "inputs", inputs, SIZE)
   check.argument("linear", "outputs", outputs, SIZE)
   options = check.options("linear", options, LINEAR_OPTIONS)
@@ -83,7 +85,8 @@ end
 -- @type sequential
 local sequential = check.class("model", "neap.nn.sequential")
 
-function sequential:__call(x)
+function sequential:__call(x, ...)
+  check.most("sequential", 1, ...)
   if x == nil then
     fail("sequential: a node expected, got nil")
   end
@@ -123,9 +126,7 @@ end
 -- @treturn sequential the layers by index, and `parameters`: those of all of them, in order
 function nn.sequential(layers, ...)
   local count = check.sequence("sequential", layers, "a sequence of layers")
-  if select("#", ...) > 0 then
-    fail("sequential: one sequence of layers expected, got %d arguments", 1 + select("#", ...))
-  end
+  check.most("sequential", 1, ...)
   local self = setmetatable({ parameters = {} }, sequential)
   for index = 1, count do
     local layer = layers[index]

@@ -128,7 +128,8 @@ local FIGURE_OPTIONS = {
 -- 480); `xlimits`, `ylimits`: `{low, high}`, where absent what the data need; `equal=true`: one
 -- unit is as long on both axes
 -- @treturn Figure
-function plot.figure(options)
+function plot.figure(options, ...)
+  check.most("figure", 1, ...)
   local own = {}
   for name, value in pairs(check.options("figure", options, FIGURE_OPTIONS)) do
     own[name] = value
@@ -141,9 +142,10 @@ local LINE_OPTIONS = {
 }
 local POINTS_OPTIONS = { color = check.color, label = check.string, radius = check.positive }
 
-local function add(figure, kind, xs, ys, options, known)
+local function add(figure, kind, known, xs, ys, options, ...)
   check.self(figure, Figure, "figure", kind)
   local where = "figure." .. kind
+  check.most(where, 3, ...)
   options = check.options(where, options, known)
   xs, ys = numbers(xs, where, "xs"), numbers(ys, where, "ys")
   if #xs ~= #ys then
@@ -164,8 +166,8 @@ end
 -- @tparam table ys
 -- @tparam[opt] table options `color`, `width` (2), `label` for the legend, `dashed=true`
 -- @treturn Figure the figure
-function Figure:line(xs, ys, options)
-  add(self, "line", xs, ys, options, LINE_OPTIONS)
+function Figure:line(xs, ys, options, ...)
+  add(self, "line", LINE_OPTIONS, xs, ys, options, ...)
   return self
 end
 
@@ -174,8 +176,8 @@ end
 -- @tparam table ys
 -- @tparam[opt] table options `color`, `radius` (4), `label` for the legend
 -- @treturn Figure the figure
-function Figure:points(xs, ys, options)
-  add(self, "points", xs, ys, options, POINTS_OPTIONS)
+function Figure:points(xs, ys, options, ...)
+  add(self, "points", POINTS_OPTIONS, xs, ys, options, ...)
   return self
 end
 
@@ -192,8 +194,9 @@ local REGIONS_OPTIONS = {
 -- @tparam[opt] table options `colors` (k of them), `resolution`: pixels from one point to the
 -- next (6)
 -- @treturn Figure the figure
-function Figure:regions(classify, options)
+function Figure:regions(classify, options, ...)
   check.self(self, Figure, "figure", "regions")
+  check.most("figure.regions", 2, ...)
   argument("figure.regions", "classify", classify, check.callable)
   options = check.options("figure.regions", options, REGIONS_OPTIONS)
   self.field = { classify = classify, options = options }
@@ -475,8 +478,9 @@ end
 
 --- Draws the figure.
 -- @treturn Canvas
-function Figure:draw()
+function Figure:draw(...)
   check.self(self, Figure, "figure", "draw")
+  check.most("figure.draw", 0, ...)
   local options = self.options
   local canvas = plot.canvas(options.width or 720, options.height or 480)
   local x1, x2 = limits(self, "x")
@@ -566,8 +570,9 @@ end
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string what went wrong
-function Figure:save(path)
+function Figure:save(path, ...)
   check.self(self, Figure, "figure", "save")
+  check.most("figure.save", 1, ...)
   argument("figure.save", "path", path, check.path)
   return self:draw():save(path)
 end
@@ -629,7 +634,8 @@ local IMAGES_OPTIONS = {
 -- @tparam[opt] table options `captions` (a string below each image), `columns` (as many as make
 -- the picture about square), `scale`: pixels for one of an image (8), `title`
 -- @treturn Canvas
-function plot.images(images, options)
+function plot.images(images, options, ...)
+  check.most("images", 2, ...)
   options = check.options("images", options, IMAGES_OPTIONS)
   local matrices, height, width = matrices_of(images)
   local count, scale = #matrices, options.scale or 8

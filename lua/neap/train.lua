@@ -69,8 +69,9 @@ end
 -- @tparam[opt] table variables a sequence, or one of them; absent: the trainable ones that `loss`
 -- depends on
 -- @treturn table a sequence of `{gradient, variable}`; the gradient is `false` where there is none
-function optimizer:compute_gradients(loss, variables)
+function optimizer:compute_gradients(loss, variables, ...)
   check.self(self, optimizer, "optimizer", "compute_gradients")
+  check.most("optimizer.compute_gradients", 2, ...)
   check_loss("compute_gradients", loss)
   return pairs_of(loss, variables_of("compute_gradients", loss, variables))
 end
@@ -78,8 +79,9 @@ end
 --- The node that updates variables by their gradients.
 -- @tparam table sequence of `{gradient, variable}`; those without a gradient are passed over
 -- @treturn node without a value, to be run
-function optimizer:apply_gradients(sequence)
+function optimizer:apply_gradients(sequence, ...)
   check.self(self, optimizer, "optimizer", "apply_gradients")
+  check.most("optimizer.apply_gradients", 1, ...)
   local count = check.sequence("optimizer.apply_gradients", sequence,
     "a sequence of {gradient, variable}")
   local gradients, variables = {}, {}
@@ -98,8 +100,9 @@ end
 -- @tparam node loss
 -- @tparam[opt] table variables as in `compute_gradients`
 -- @treturn node without a value, to be run
-function optimizer:minimize(loss, variables)
+function optimizer:minimize(loss, variables, ...)
   check.self(self, optimizer, "optimizer", "minimize")
+  check.most("optimizer.minimize", 2, ...)
   check_loss("minimize", loss)
   local sequence = pairs_of(loss, variables_of("minimize", loss, variables))
   for _, pair in ipairs(sequence) do
@@ -132,7 +135,8 @@ end
 
 local function constructor(name)
   local known = known_parameters(name)
-  return function(parameters)
+  return function(parameters, ...)
+    check.most(name, 1, ...)
     if type(parameters) ~= "table" then
       fail("%s: a table of hyper-parameters expected, got %s", name, check.shown(parameters))
     end

@@ -83,6 +83,15 @@ static bool gives_names(lua_State *L, int last, int slot,
     return false;
 }
 
+static int too_many(lua_State *L, const char *function, int first, int most, int given)
+{
+    /* The usual slip: neap:add(x, y). */
+    if (lua_topointer(L, first) == neap__lua_self(L)->module)
+        return neap__lua_error(L, "%s: call it with '.', not ':'", function);
+    return neap__lua_error(L, "%s: at most %d %s expected, got %d", function, most,
+                           most == 1 ? "argument" : "arguments", given);
+}
+
 void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *signature)
 {
     int last = lua_gettop(L);
@@ -90,15 +99,8 @@ void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *sig
         last--;
     bool named = last >= first && gives_names(L, last, last - first, signature);
     int given = last - first + 1 - (named ? 1 : 0);
-    if (given > signature->positional) {
-        /* The usual slip: neap:add(x, y). */
-        if (lua_topointer(L, first) == neap__lua_self(L)->module) {
-            neap__lua_error(L, "%s: call it with '.', not ':'", signature->function);
-        }
-        neap__lua_error(L, "%s: at most %d %s expected, got %d", signature->function,
-                        signature->positional,
-                        signature->positional == 1 ? "argument" : "arguments", given);
-    }
+    if (given > signature->positional)
+        too_many(L, signature->function, first, signature->positional, given);
     luaL_checkstack(L, signature->slots + 8, "too many arguments");
     if (!named) {
         lua_settop(L, first + signature->slots - 1);
@@ -110,6 +112,16 @@ void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *sig
         lua_insert(L, first + given);
     }
     take_named(L, first, signature);
+}
+
+void neap__lua_most(lua_State *L, const char *function, int before, int most)
+{
+    int top = lua_gettop(L);
+    while (top > before + most && lua_isnil(L, top))
+        top--;
+    if (top > before + most)
+        too_many(L, function, before + 1, most, top - before);
+    lua_settop(L, before + most);
 }
 
 /* ---- Readers --------------------------------------------------------------------- */

@@ -190,6 +190,9 @@ typedef struct neap__lua_signature {
 /* Arranges the arguments that begin at index `first`: slot i lies at first + i
  * afterwards, nil where it is absent, and the stack ends with the last slot. */
 void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *signature);
+/* For a function without a signature: at most so many arguments, after `before` others;
+ * nil where they are absent. */
+void neap__lua_most(lua_State *L, const char *function, int before, int most);
 /* Whether the table at an index has a key that is a string. */
 bool neap__lua_named(lua_State *L, int index);
 

@@ -219,6 +219,7 @@ int neap__lua_callable(lua_State *L)
                                neap__lua_type(L, 1));
     }
     neap__lua_home home = {session->graph, 4};
+    neap__lua_most(L, "session.callable", 1, 2);
     lua_settop(L, 4);
     if (neap__lua_tonode(L, s, 3)) { /* one placeholder is a sequence of one */
         lua_createtable(L, 1, 0);

@@ -227,14 +227,14 @@ static int call_guarded(lua_State *L, int index)
 static int graph_as_default(lua_State *L)
 {
     self(L, "as_default");
-    if (lua_isnoneornil(L, 2)) {
+    neap__lua_most(L, "graph.as_default", 1, 1);
+    if (lua_isnil(L, 2)) {
         lua_settop(L, 1);
         neap__lua_set(L, STATE_DEFAULT);
         neap__lua_get(L, STATE_DEFAULT);
         return 1;
     }
     check_function(L, 2, "graph.as_default");
-    lua_settop(L, 2);
     neap__lua_get(L, STATE_DEFAULT);
     guard *box = push_guard(L, 3);
     lua_pushvalue(L, 1);
@@ -248,7 +248,7 @@ static int name_scope(lua_State *L)
     neap_error err = NEAP_ERROR_INIT;
     const char *name = neap__lua_string(L, 1, "name_scope", "name");
     check_function(L, 2, "name_scope");
-    lua_settop(L, 2);
+    neap__lua_most(L, "name_scope", 0, 2);
     push_default(L);
     neap_graph *g = ((neap__lua_graph *)lua_touserdata(L, 3))->graph;
     guard *box = push_guard(L, 3);
@@ -264,6 +264,7 @@ static int control_dependencies(lua_State *L)
     neap__lua_home home = {NULL, 3};
     size_t count;
     check_function(L, 2, "control_dependencies");
+    neap__lua_most(L, "control_dependencies", 0, 2);
     lua_settop(L, 3);
     neap__lua_settle(L, &home);
     neap_node **nodes =
@@ -279,6 +280,7 @@ static int control_dependencies(lua_State *L)
 
 static int graph_new(lua_State *L)
 {
+    neap__lua_most(L, "graph", 0, 0);
     neap__lua_collect(L, neap__lua_self(L));
     push_new_graph(L);
     return 1;
@@ -286,6 +288,7 @@ static int graph_new(lua_State *L)
 
 static int graph_default(lua_State *L)
 {
+    neap__lua_most(L, "default_graph", 0, 0);
     push_default(L);
     return 1;
 }
@@ -293,6 +296,7 @@ static int graph_default(lua_State *L)
 static int graph_node(lua_State *L)
 {
     const neap__lua_graph *box = self(L, "node");
+    neap__lua_most(L, "graph.node", 1, 1);
     neap_node *n =
         neap_graph_node(box->graph, neap__lua_string(L, 2, "graph.node", "name"));
     if (n)

@@ -218,18 +218,6 @@ static void read_feeds(lua_State *L, int index, int pack, const neap_graph *g,
     }
 }
 
-static void check_count(lua_State *L, int most, const char *method)
-{
-    int top = lua_gettop(L);
-    while (top > most && lua_isnil(L, top))
-        top--;
-    if (top > most) {
-        neap__lua_error(L, "session.%s: at most %d arguments expected, got %d", method,
-                        most - 1, top - 1);
-    }
-    lua_settop(L, most);
-}
-
 /* session:run(fetches, [feeds]). Stack: session, fetches, feeds, pack, results,
  * places. */
 static int session_run(lua_State *L)
@@ -240,7 +228,7 @@ static int session_run(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *box = self(L, "run");
     check_idle(L, box, "run");
-    check_count(L, 3, "run");
+    neap__lua_most(L, "session.run", 1, 2);
     neap__lua_takepack(L, 1);
     read_feeds(L, 3, 4, box->graph, "session.run");
     neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session.run", false);
@@ -275,7 +263,7 @@ static int session_explain(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *box = self(L, "explain");
     check_idle(L, box, "explain");
-    check_count(L, 3, "explain");
+    neap__lua_most(L, "session.explain", 1, 2);
     neap__lua_takepack(L, 1);
     read_feeds(L, 3, 4, box->graph, "session.explain");
     neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session.explain", true);
@@ -330,7 +318,7 @@ static int session_get(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *box = self(L, "get");
     check_idle(L, box, "get");
-    check_count(L, 2, "get");
+    neap__lua_most(L, "session.get", 1, 1);
     neap_node *variable = variable_argument(L, box, "get");
     neap__lua_tensor *result = neap__lua_newtensor(L);
     options.caller = L; /* a first value may be an operation written in Lua */
@@ -357,7 +345,7 @@ static int session_set(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *box = self(L, "set");
     check_idle(L, box, "set");
-    check_count(L, 3, "set");
+    neap__lua_most(L, "session.set", 1, 2);
     neap_node *variable = variable_argument(L, box, "set");
     neap__lua_tensor *value = neap__lua_newtensor(L);
     neap_tensor *t = neap__lua_read(L, 3, neap_node_dtype(variable), NULL, &err);
@@ -379,6 +367,7 @@ static int session_initialize(lua_State *L)
     neap_run_options options = NEAP_RUN_OPTIONS_INIT;
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_session *box = self(L, "initialize");
+    neap__lua_most(L, "session.initialize", 1, 0);
     options.caller = L;
     s->pending = false;
     int status;

@@ -334,6 +334,7 @@ static int tensor_tostring(lua_State *L)
 static int tensor_item(lua_State *L)
 {
     const neap_tensor *t = self(L, "item");
+    neap__lua_most(L, "tensor.item", 1, 0);
     if (neap_tensor_size(t) != 1)
         return neap__lua_error(L, "tensor.item: %I elements, not one",
                                (LUAI_UACINT)neap_tensor_size(t));
@@ -362,6 +363,7 @@ static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *eleme
 static int tensor_totable(lua_State *L)
 {
     const neap_tensor *t = self(L, "totable");
+    neap__lua_most(L, "tensor.totable", 1, 0);
     int64_t element = 0;
     if (neap_tensor_rank(t))
         push_table(L, t, 0, &element);
@@ -373,6 +375,7 @@ static int tensor_totable(lua_State *L)
 static int tensor_tobytes(lua_State *L)
 {
     const neap_tensor *t = self(L, "tobytes");
+    neap__lua_most(L, "tensor.tobytes", 1, 0);
     size_t bytes = neap_tensor_bytes(t);
     lua_pushlstring(L, bytes ? neap_tensor_data(t) : "", bytes);
     return 1;
@@ -381,6 +384,7 @@ static int tensor_tobytes(lua_State *L)
 static int tensor_reshape(lua_State *L)
 {
     neap_tensor *t = self(L, "reshape");
+    neap__lua_most(L, "tensor.reshape", 1, 1);
     neap_error err = NEAP_ERROR_INIT;
     int64_t dims[NEAP_MAX_RANK];
     int rank = neap__lua_shape(L, 2, "tensor.reshape", "shape", dims);
@@ -450,6 +454,7 @@ static bool element_close(const neap_tensor *t, const neap_tensor *u, int64_t i,
 static int tensor_allclose(lua_State *L)
 {
     const neap_tensor *t = self(L, "allclose");
+    neap__lua_most(L, "tensor.allclose", 1, 3);
     neap_error err = NEAP_ERROR_INIT;
     double rtol = tolerance(L, 3, 1e-5), atol = tolerance(L, 4, 1e-8);
     if (lua_isnoneornil(L, 2))
