@@ -78,6 +78,13 @@ static void spec_errors(void)
     neap__error_suffix(&err, " (made at %s:%d)", "model.lua", 12);
     CHECK(strlen(err.message) < NEAP_MESSAGE_SIZE);
     CHECK(strstr(err.message, "\xE2\x82\xAC is the cause (made at model.lua:12)"));
+    memset(err.message, 'x', sizeof err.message); /* as a host may leave it */
+    memcpy(err.message + 509, "\xE2\x82\xAC", 3);
+    neap__error_end(&err);
+    CHECK(strlen(err.message) == 509 && err.message[508] == 'x');
+    strcpy(err.message, "short");
+    neap__error_end(&err);
+    CHECK_TEXT(err.message, "short");
 
     CHECK_TEXT(neap_status_name(NEAP_OK), "OK");
     CHECK_TEXT(neap_status_name(NEAP_ESHAPE), "ESHAPE");

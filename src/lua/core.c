@@ -46,19 +46,6 @@ static int attributes(lua_State *L)
     return 1;
 }
 
-/* dtypes(): the names of all. */
-static int dtypes(lua_State *L)
-{
-    lua_newtable(L);
-    for (int i = 1; i < DTYPE_NUMBERS; i++) {
-        if (neap_dtype_size((neap_dtype)i)) {
-            lua_pushstring(L, neap_dtype_name((neap_dtype)i));
-            lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-        }
-    }
-    return 1;
-}
-
 /* check_dtype(function, argument, name): raises unless there is a dtype of that name. */
 static int check_dtype(lua_State *L)
 {
@@ -106,7 +93,6 @@ static const luaL_Reg functions[] = {{"raise", raise_error},
                                      {"callable", callable},
                                      {"operations", operations},
                                      {"attributes", attributes},
-                                     {"dtypes", dtypes},
                                      {"check_dtype", check_dtype},
                                      {"no_name", no_name},
                                      {"place", place},

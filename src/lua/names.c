@@ -224,6 +224,8 @@ int neap__lua_no_argument(lua_State *L, const neap__lua_signature *signature,
                            signature->function, name, lua_tostring(L, -1));
 }
 
+#define DTYPE_NUMBERS 256 /* no dtype has a number as high as this */
+
 int neap__lua_no_dtype(lua_State *L, const char *function, const char *argument,
                        const char *name)
 {

@@ -348,7 +348,7 @@ static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *eleme
 {
     int64_t n = neap_tensor_dims(t)[d];
     bool last = d + 1 == neap_tensor_rank(t);
-    luaL_checkstack(L, 3, NULL);
+    luaL_checkstack(L, 8, NULL);
     lua_createtable(L, n < 1 << 24 ? (int)n : 0, 0);
     for (int64_t i = 0; i < n; i++) {
         if (last)
@@ -424,29 +424,31 @@ static double tolerance(lua_State *L, int index, double fallback)
     return lua_tonumber(L, index);
 }
 
-static bool is_integer(const neap_tensor *t)
+static bool is_floating(const neap_tensor *t)
 {
-    const neap_dtype dtype = neap_tensor_dtype(t);
-    return dtype != NEAP_FLOAT32 && dtype != NEAP_FLOAT64 && dtype != NEAP_FLOAT16 &&
-           dtype != NEAP_BFLOAT16;
+    return neap_tensor_dtype(t) >= NEAP_FLOAT32 && neap_tensor_dtype(t) <= NEAP_BFLOAT16;
 }
 
-/* The difference of two integers is taken of the integers: that of large ones would be
- * lost in two doubles. */
-static bool element_close(const neap_tensor *t, const neap_tensor *u, int64_t i,
-                          double rtol, double atol)
+static uint64_t magnitude(const neap_tensor *t, int64_t i, bool *negative)
 {
-    const void *x = neap_tensor_data(t), *y = neap_tensor_data(u);
-    const double b = neap_element_number(neap_tensor_dtype(u), y, i);
-    if (is_integer(t) && is_integer(u)) {
-        const int64_t m = neap_element_integer(neap_tensor_dtype(t), x, i);
-        const int64_t n = neap_element_integer(neap_tensor_dtype(u), y, i);
-        const uint64_t apart =
-            m > n ? (uint64_t)m - (uint64_t)n : (uint64_t)n - (uint64_t)m;
-        return !apart || (double)apart <= atol + rtol * fabs(b);
-    }
-    const double a = neap_element_number(neap_tensor_dtype(t), x, i);
-    return a == b || (isfinite(b) && fabs(a - b) <= atol + rtol * fabs(b));
+    const int64_t v = neap_element_integer(neap_tensor_dtype(t), neap_tensor_data(t), i);
+    *negative = v < 0;
+    return v < 0 ? 0 - (uint64_t)v
+                 : neap_element_unsigned(neap_tensor_dtype(t), neap_tensor_data(t), i);
+}
+
+/* How far two elements are from each other. Integers are compared as such: as doubles,
+ * neighbours above 2^53 are one. */
+static double distance(const neap_tensor *t, const neap_tensor *u, int64_t i)
+{
+    if (is_floating(t) || is_floating(u))
+        return fabs(neap_element_number(neap_tensor_dtype(t), neap_tensor_data(t), i) -
+                    neap_element_number(neap_tensor_dtype(u), neap_tensor_data(u), i));
+    bool a_negative, b_negative;
+    const uint64_t a = magnitude(t, i, &a_negative), b = magnitude(u, i, &b_negative);
+    if (a_negative != b_negative)
+        return (double)a + (double)b;
+    return (double)(a < b ? b - a : a - b);
 }
 
 /* |t - u| ≤ atol + rtol |u| for every element, as numpy.allclose; shapes must be the
@@ -468,8 +470,13 @@ static int tensor_allclose(lua_State *L)
     bool close =
         rank == neap_tensor_rank(u) &&
         !memcmp(neap_tensor_dims(t), neap_tensor_dims(u), (size_t)rank * sizeof(int64_t));
-    for (int64_t i = 0; close && i < neap_tensor_size(t); i++)
-        close = element_close(t, u, i, rtol, atol);
+    for (int64_t i = 0; close && i < neap_tensor_size(t); i++) {
+        double a = neap_element_number(neap_tensor_dtype(t), neap_tensor_data(t), i);
+        double b = neap_element_number(neap_tensor_dtype(u), neap_tensor_data(u), i);
+        const double apart = distance(t, u, i);
+        close = apart == 0 || (isinf(b) && a == b) ||
+                (isfinite(b) && apart <= atol + rtol * fabs(b));
+    }
     lua_pushboolean(L, close);
     return 1;
 }

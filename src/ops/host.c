@@ -4,22 +4,30 @@
 
 #include <string.h>
 
-/* ---- Errors ---------------------------------------------------------------------- */
+/* ---- Callbacks ------------------------------------------------------------------- */
 
-/* Tells what a callback said, or else `nothing`, with the node before it where that is
- * not told by others. The host may have filled its text to the last byte. */
-static int host_failed(neap_error *err, const neap_node *node, int code, neap_error *own,
-                       const char *nothing)
+/* What a callback answered: NEAP_OK, or its error told. It comes from outside: the text
+ * may lack its end, and a code that is no status would pass for one of the plan's own. */
+static int answer(neap_error *err, int code, neap_error *own, const char *silent)
+{
+    if (!code && !own->code)
+        return NEAP_OK;
+    neap__error_end(own);
+    code = own->code ? own->code : code;
+    if (code < NEAP_EARG || code > NEAP_EBUSY)
+        code = NEAP_EARG;
+    return neap__fail(err, code, "%s", own->message[0] ? own->message : silent);
+}
+
+/* The same of a callback whose message nobody else puts the node before. */
+static int answer_of(const neap_node *n, neap_error *err, int code, neap_error *own,
+                     const char *silent)
 {
     char name[NEAP__NODE_SIZE];
-    own->message[sizeof own->message - 1] = 0;
-    if (!own->code)
-        own->code = code;
-    if (!own->message[0])
-        memcpy(own->message, nothing, strlen(nothing) + 1);
-    if (node)
-        neap__error_prefix(own, "%s: ", neap__node_text(name, node));
-    return neap__fail(err, own->code, "%s", own->message);
+    code = answer(err, code, own, silent);
+    if (code)
+        neap__error_prefix(err, "%s: ", neap__node_text(name, n));
+    return code;
 }
 
 /* ---- Inference ------------------------------------------------------------------- */
@@ -68,8 +76,7 @@ static int host_infer(neap__inference *i)
         out[k].rank = -1;
     int code = host->infer(host->user, i->caller, shapes, in_count, out,
                            host->result_count, &own);
-    if (code || own.code)
-        return host_failed(i->err, NULL, code, &own, "infer failed");
+    code = answer(i->err, code, &own, "infer failed");
     for (size_t k = 0; k < host->result_count && !code; k++)
         code = take(&i->out[k], &out[k], k, i->err);
     return code;
@@ -112,8 +119,7 @@ static int host_kernel(const neap__call *call)
     neap_error own = NEAP_ERROR_INIT;
     int code = host->compute(host->user, call->caller, in, a->node->input_count, out,
                              a->out_count, &own);
-    if (code || own.code)
-        code = host_failed(call->err, a->node, code, &own, "compute failed");
+    code = answer_of(a->node, call->err, code, &own, "compute failed");
     for (size_t i = 0; i < a->out_count && !code; i++)
         code = check_result(a, i, out[i], call->err);
     for (size_t i = 0; i < a->out_count && code; i++) {
@@ -143,10 +149,11 @@ static void host_gradient(neap__grad *g)
 {
     const neap_op *host = g->node->op->host;
     neap_error own = NEAP_ERROR_INIT;
+    neap__visit visit = neap__visit_begin(g->graph);
     int code = host->gradient(host->user, g->caller, g->graph, g->x, g->node->input_count,
                               g->ys, g->dys, g->y_count, g->dx, &own);
-    if (code || own.code)
-        host_failed(g->err, g->node, code, &own, "gradient failed");
+    neap__visit_end(g->graph, &visit);
+    answer_of(g->node, g->err, code, &own, "gradient failed");
 }
 
 /* What a host's code does is unknown: it is run as often as it was built, by the
@@ -158,6 +165,7 @@ NEAP_OP(host) = {
              .inputs = "[x...]",
              .flags = NEAP_OP_GRADIENT | NEAP_OP_INTERNAL},
     .effects = NEAP__FALLIBLE | NEAP__CALLER,
+    .hands_over = true,
     .lowering = NEAP__LOWER_KERNEL,
     .infer = host_infer,
     .bind = host_bind,
