@@ -251,3 +251,35 @@ int neap__lua_shape(lua_State *L, int index, const char *function, const char *n
     neap__lua_integers(L, index, function, name, dims, NEAP_MAX_RANK, &rank);
     return (int)rank;
 }
+
+/* ---- Shapes as Lua shows them ---------------------------------------------------- */
+
+const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims)
+{
+    neap_error part;
+    size_t used = 1;
+    if (rank < 0)
+        return "unknown";
+    memcpy(text, "(", 2);
+    for (int i = 0; i < rank && i < NEAP_MAX_RANK; i++) {
+        const char *comma = i + 1 < rank ? ", " : rank == 1 ? "," : "";
+        if (dims[i] < 0)
+            neap__lua_tell(&part, 0, "?%s", comma);
+        else
+            neap__lua_tell(&part, 0, "%lld%s", (long long)dims[i], comma);
+        size_t length = strlen(part.message);
+        memcpy(text + used, part.message, length + 1);
+        used += length;
+    }
+    memcpy(text + used, ")", 2);
+    return text;
+}
+
+void neap__lua_pushdims(lua_State *L, int rank, const int64_t *dims)
+{
+    lua_createtable(L, rank, 0);
+    for (int i = 0; i < rank; i++) {
+        lua_pushinteger(L, dims[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+}

@@ -30,7 +30,7 @@
 
 #define MODULE_CHUNK "=[neap] " /* begins the chunk names of neap's own Lua modules */
 
-/* ---- The state (module.c) -------------------------------------------------------- */
+/* ---- The state (state.c) --------------------------------------------------------- */
 
 /* User values of the state. The first are the metatables of the kinds of boxes. */
 enum {
@@ -39,7 +39,7 @@ enum {
     BOX_TENSOR,
     BOX_SESSION,
     BOX_CALLABLE,
-    BOX_PACK,  /* the arrays of a run: session.c */
+    BOX_PACK,  /* the arrays of a run: fetch.c */
     BOX_GUARD, /* undoes a scope when a function ends: graph.c */
     BOX_HOST,  /* an operation written in Lua: host.c */
     BOX_KINDS,
@@ -52,7 +52,7 @@ enum {
     STATE_MODULE,     /* the table that luaopen_neap gives */
     STATE_OPERATIONS, /* holds neap__lua_op and the strings that they use */
     STATE_PLACES,     /* a sequence of {what stands before a name, a table of names} */
-    STATE_LATE,       /* weak keys: boxes that Lua may never finalize (collector.c) */
+    STATE_LATE,       /* weak keys: boxes that Lua may never finalize (boxes.c) */
     STATE_VALUES = STATE_LATE
 };
 
@@ -142,9 +142,6 @@ static inline void *neap__lua_test(lua_State *L, const neap__lua *s, int index, 
     const char **mark = lua_touserdata(L, index);
     return *mark == &neap__lua_marks[kind] ? (void *)mark : NULL;
 }
-/* Pushes a new box, its bytes zero but for the mark. */
-void *neap__lua_box(lua_State *L, size_t size, int values, int kind);
-
 /* The kinds that hold what must be freed: they have a __gc, which may be called twice. */
 static inline bool neap__lua_holds(int kind)
 {
@@ -217,6 +214,10 @@ const int64_t *neap__lua_integers(lua_State *L, int index, const char *function,
  * `limit`. */
 bool neap__lua_length(lua_State *L, int index, int64_t limit, int64_t *length,
                       neap_error *err);
+/* "(2, 3)" as NumPy writes it. */
+#define SHAPE_SIZE 192
+const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims);
+void neap__lua_pushdims(lua_State *L, int rank, const int64_t *dims);
 
 /* ---- Names (names.c) ------------------------------------------------------------- */
 
@@ -245,7 +246,13 @@ int neap__lua_no_argument(lua_State *L, const neap__lua_signature *signature,
 int neap__lua_no_dtype(lua_State *L, const char *function, const char *argument,
                        const char *name);
 
-/* ---- The collector (collector.c) ------------------------------------------------- */
+/* ---- Boxes, and the collector (boxes.c) ------------------------------------------ */
+
+/* Pushes a new box, its bytes zero but for the mark. */
+void *neap__lua_box(lua_State *L, size_t size, int values, int kind);
+neap__lua_tensor *neap__lua_newtensor(lua_State *L); /* pushes an empty box */
+/* Gives a reference to a box, and weighs it. */
+void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t);
 
 /* A box keeps that many bytes more (or none any longer). */
 void neap__lua_weigh(neap__lua *s, size_t *weight, size_t bytes);
@@ -265,8 +272,6 @@ static inline void neap__lua_collect(lua_State *L, neap__lua *s)
         neap__lua_collect_now(L, s);
 }
 
-/* Notes the box at the top, if Lua may never finalize it. */
-void neap__lua_note_late(lua_State *L);
 /* __gc of the state: frees what such boxes still hold. */
 int neap__lua_close(lua_State *L);
 
@@ -303,13 +308,6 @@ void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
 
 /* ---- Tensors (tensor.c) ---------------------------------------------------------- */
 
-neap__lua_tensor *neap__lua_newtensor(lua_State *L); /* pushes an empty box */
-/* Gives a reference to a box, and weighs it. */
-void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t);
-/* "(2, 3)" as NumPy writes it. */
-#define SHAPE_SIZE 192
-const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims);
-void neap__lua_pushdims(lua_State *L, int rank, const int64_t *dims);
 void neap__lua_open_tensor(lua_State *L);
 
 /* ---- Graphs and nodes (graph.c, node.c) ------------------------------------------ */
@@ -349,7 +347,8 @@ static inline neap_node *neap__lua_tonode(lua_State *L, const neap__lua *s, int 
     return neap__lua_nodeof(neap__lua_test(L, s, index, BOX_NODE));
 }
 void neap__lua_open_graph(lua_State *L);
-void neap__lua_open_node(lua_State *L); /* wants the module's table at the top */
+void neap__lua_open_node(lua_State *L);
+void neap__lua_open_gradients(lua_State *L);
 
 /* ---- Attributes (attributes.c) --------------------------------------------------- */
 
@@ -380,6 +379,8 @@ typedef struct neap__lua_op {
     int required;  /* of the inputs: the leading ones that are not in brackets */
     bool sequence; /* the last input is a sequence */
     int results;   /* 0: no value; else how many */
+    /* Before a node is built in the graph whose box is at `owner`; NULL: nothing to do. */
+    void (*prepare)(lua_State *L, int owner);
 } neap__lua_op;
 
 #define MAX_RESULTS 16
@@ -387,13 +388,6 @@ typedef struct neap__lua_op {
 /* lua_CFunction: builds the operation whose neap__lua_op is upvalue 2; upvalue 3 is the
  * box of an operation written in Lua, else there is none. */
 int neap__lua_build(lua_State *L);
-/* Sets the arithmetic of the metatable at the top, functions with a neap__lua_op as upvalue
- * 2; the module's table at an index has the operations. */
-void neap__lua_operators(lua_State *L, int module, lua_CFunction binary,
-                         lua_CFunction unary);
-/* Before an operation is built: one written in Lua is made known to the graph whose box is at
- * `owner`. */
-void neap__lua_prepare_host(lua_State *L, int owner);
 /* Fills a record. `names` and `text`, room for a string for each input, attribute and
  * "name" and for the text of `inputs`, move on. "[seed]" and "x..." lose what is not
  * their name. */
@@ -402,6 +396,8 @@ void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char *
 int neap__lua_words(const char *text); /* how many, apart by spaces; text may be NULL */
 /* Adds the functions of all operations to the module's table at the top. */
 void neap__lua_open_ops(lua_State *L);
+/* Makes operators and methods of those functions. */
+void neap__lua_open_operators(lua_State *L);
 /* placeholder, variable, constant: to the same table; likewise below. */
 void neap__lua_open_special(lua_State *L);
 void neap__lua_open_host(lua_State *L);

@@ -88,15 +88,11 @@ static int crc32(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"raise", raise_error},
-                                     {"type", type_of},
-                                     {"callable", callable},
-                                     {"operations", operations},
-                                     {"attributes", attributes},
-                                     {"check_dtype", check_dtype},
-                                     {"no_name", no_name},
-                                     {"place", place},
-                                     {"crc32", crc32},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"raise", raise_error},     {"type", type_of},
+    {"callable", callable},     {"operations", operations},
+    {"attributes", attributes}, {"check_dtype", check_dtype},
+    {"no_name", no_name},       {"place", place},
+    {"crc32", crc32},           {NULL, NULL}};
 
 void neap__lua_open_core(lua_State *L) { neap__lua_register(L, functions); }

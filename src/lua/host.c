@@ -340,13 +340,12 @@ static void register_once(lua_State *L, int box, int owner)
     lua_pop(L, 1);
 }
 
-void neap__lua_prepare_host(lua_State *L, int owner)
+/* Within neap__lua_build, whose upvalue 3 is the operation's box. */
+static void prepare(lua_State *L, int owner)
 {
-    if (lua_type(L, lua_upvalueindex(3)) == LUA_TUSERDATA) {
-        lua_pushvalue(L, lua_upvalueindex(3));
-        register_once(L, lua_gettop(L), owner);
-        lua_pop(L, 1);
-    }
+    lua_pushvalue(L, lua_upvalueindex(3));
+    register_once(L, lua_gettop(L), owner);
+    lua_pop(L, 1);
 }
 
 /* ---- Defining -------------------------------------------------------------------- */
@@ -422,6 +421,7 @@ static int host_new(lua_State *L)
     char *text = (char *)(h->names + count + 1);
     neap__lua_describe(&h->op, &h->info, &to, &text);
     h->op.results = (int)results;
+    h->op.prepare = prepare;
     neap__lua_get(L, STATE_OBJECTS);
     lua_pushvalue(L, box);
     lua_rawseti(L, -2, h->number);

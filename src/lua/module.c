@@ -1,59 +1,9 @@
-/* module.c - opening neap in a Lua state; the state of the binding; the Lua modules
- * inside.
- *
- * The binding's state is a userdata in the registry, under an address of this copy of
- * neap: another copy in the same process has its own, and neither takes the other's
- * objects. Opening again finds it and gives the same module. */
+/* module.c - opening neap in a Lua state: what every other file registers comes together
+ * here, with the Lua modules inside. Opening again finds the binding's state, and gives the
+ * same module. */
 #include "lua/binding.h"
 
 #include <string.h>
-
-const char neap__lua_marks[BOX_KINDS] = {0};
-
-/* ---- The state ------------------------------------------------------------------- */
-
-neap__lua *neap__lua_pushstate(lua_State *L)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, neap__lua_marks);
-    return lua_touserdata(L, -1);
-}
-
-void neap__lua_register(lua_State *L, const luaL_Reg *functions)
-{
-    for (; functions->name; functions++) {
-        lua_pushvalue(L, lua_upvalueindex(1));
-        lua_pushcclosure(L, functions->func, 1);
-        lua_setfield(L, -2, functions->name);
-    }
-}
-
-void neap__lua_metatable(lua_State *L, int kind, const char *name,
-                         const luaL_Reg *functions)
-{
-    lua_newtable(L);
-    lua_pushfstring(L, "neap.%s " NEAP_VERSION, name);
-    lua_setfield(L, -2, "__name");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    neap__lua_register(L, functions);
-    neap__lua_self(L)->metatables[kind] = lua_topointer(L, -1);
-    lua_pushvalue(L, -1);
-    neap__lua_set(L, kind);
-}
-
-void *neap__lua_box(lua_State *L, size_t size, int values, int kind)
-{
-    if (neap__lua_holds(kind) && neap__lua_self(L)->closed)
-        neap__lua_error(L, "neap is closed with its Lua state");
-    const char **mark = lua_newuserdatauv(L, size, values);
-    memset(mark, 0, size);
-    *mark = &neap__lua_marks[kind];
-    neap__lua_get(L, kind);
-    lua_setmetatable(L, -2);
-    if (neap__lua_holds(kind))
-        neap__lua_note_late(L);
-    return mark;
-}
 
 /* ---- The Lua modules ------------------------------------------------------------- */
 
@@ -172,7 +122,7 @@ static void push_weak_table(lua_State *L, const char *mode)
 }
 
 /* With the state as upvalue 1. Gives the state its finalizer, before any box is made:
- * see collector.c. */
+ * see boxes.c. */
 static void set_finalizer(lua_State *L)
 {
     lua_pushvalue(L, lua_upvalueindex(1));
@@ -205,11 +155,13 @@ static int open_module(lua_State *L)
     lua_pushvalue(L, -1);
     neap__lua_set(L, STATE_MODULE);
     neap__lua_place_names(L, "neap.");
-    neap__lua_open_graph(L);
-    neap__lua_open_ops(L);
-    neap__lua_open_special(L);
-    neap__lua_open_node(L);
     neap__lua_open_tensor(L);
+    neap__lua_open_graph(L);
+    neap__lua_open_node(L);
+    neap__lua_open_ops(L);
+    neap__lua_open_operators(L);
+    neap__lua_open_special(L);
+    neap__lua_open_gradients(L);
     neap__lua_open_pack(L);
     neap__lua_open_session(L);
     neap__lua_open_callable(L);

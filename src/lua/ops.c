@@ -232,7 +232,8 @@ int neap__lua_build(lua_State *L)
     const char *name =
         lua_isnil(L, slots) ? NULL : neap__lua_string(L, slots, op->info->name, "name");
     neap__lua_settle(L, &c.home);
-    neap__lua_prepare_host(L, c.home.anchor);
+    if (op->prepare)
+        op->prepare(L, c.home.anchor);
     make_constants(&c);
     s->pending = false;
     neap__lua_source(L, c.home.graph);
@@ -296,6 +297,7 @@ void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char *
 {
     const char *from = info->inputs + strspn(info->inputs, " ");
     op->info = info;
+    op->prepare = NULL;
     op->inputs = op->required = 0;
     op->sequence = false;
     op->signature.function = info->name;

@@ -4,48 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-neap__lua_tensor *neap__lua_newtensor(lua_State *L)
-{
-    return neap__lua_box(L, sizeof(neap__lua_tensor), 0, BOX_TENSOR);
-}
-
-void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t)
-{
-    box->tensor = t;
-    neap__lua_weigh(s, &box->weight, neap_tensor_bytes(t));
-    s->tensors += neap_tensor_bytes(t);
-}
-
-const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims)
-{
-    neap_error part;
-    size_t used = 1;
-    if (rank < 0)
-        return "unknown";
-    memcpy(text, "(", 2);
-    for (int i = 0; i < rank && i < NEAP_MAX_RANK; i++) {
-        const char *comma = i + 1 < rank ? ", " : rank == 1 ? "," : "";
-        if (dims[i] < 0)
-            neap__lua_tell(&part, 0, "?%s", comma);
-        else
-            neap__lua_tell(&part, 0, "%lld%s", (long long)dims[i], comma);
-        size_t length = strlen(part.message);
-        memcpy(text + used, part.message, length + 1);
-        used += length;
-    }
-    memcpy(text + used, ")", 2);
-    return text;
-}
-
-void neap__lua_pushdims(lua_State *L, int rank, const int64_t *dims)
-{
-    lua_createtable(L, rank, 0);
-    for (int i = 0; i < rank; i++) {
-        lua_pushinteger(L, dims[i]);
-        lua_rawseti(L, -2, i + 1);
-    }
-}
-
 /* The tensor that a method is called on. */
 static neap_tensor *self(lua_State *L, const char *method)
 {
@@ -395,25 +353,6 @@ static int tensor_reshape(lua_State *L)
     return 1;
 }
 
-/* Arithmetic with a node makes a node. Upvalue 2: the operation. */
-static int tensor_binary(lua_State *L)
-{
-    const neap__lua *s = neap__lua_self(L);
-    const neap__lua_op *op = lua_touserdata(L, lua_upvalueindex(2));
-    if (neap__lua_tonode(L, s, 1) || neap__lua_tonode(L, s, 2))
-        return neap__lua_build(L);
-    return neap__lua_error(L,
-                           "%s: there is no arithmetic on tensors: neap.%s(%s) or "
-                           "neap.constant(t) is a node, which a session runs",
-                           op->info->name, op->info->name, op->inputs > 1 ? "t, u" : "t");
-}
-
-static int tensor_unary(lua_State *L)
-{
-    lua_settop(L, 1); /* Lua gives the operand twice */
-    return tensor_binary(L);
-}
-
 static double tolerance(lua_State *L, int index, double fallback)
 {
     if (lua_isnoneornil(L, index))
@@ -520,9 +459,7 @@ static const struct {
 
 void neap__lua_open_tensor(lua_State *L)
 {
-    int module = lua_gettop(L);
     neap__lua_metatable(L, BOX_TENSOR, "tensor", metamethods);
-    neap__lua_operators(L, module, tensor_binary, tensor_unary);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
     neap__lua_register(L, methods);

@@ -1,5 +1,5 @@
-/* collector.c - the collector is told what tensors weigh, and what it leaves behind is
- * freed.
+/* boxes.c - boxes: the userdata that hold what is neap's; what they weigh, which the
+ * collector is told; and what it leaves behind, which is freed.
  *
  * To Lua a box of a megabyte weighs forty bytes, so that a loop which drops results would
  * fill the memory long before the collector saw a reason to run. What boxes keep alive is
@@ -16,10 +16,14 @@
  * the heap, and follows on as many new bytes as that. */
 #include "lua/binding.h"
 
+#include <string.h>
+
 /* What may die between two cycles though nothing is alive. */
 #define FLOOR ((double)(16u << 20))
 /* What may pile up before a collection is asked for. */
 #define EXCESS ((size_t)64 << 20)
+
+/* ---- Weights --------------------------------------------------------------------- */
 
 void neap__lua_weigh(neap__lua *s, size_t *weight, size_t bytes)
 {
@@ -100,7 +104,7 @@ bool neap__lua_again(lua_State *L, neap__lua *s, neap_error *err)
  * collector does not run, as in every finalizer, can: the boxes that are made then are
  * noted, and the binding's state, which is older than any of them, frees in its own
  * finalizer what they hold. From then on nothing can be made. */
-void neap__lua_note_late(lua_State *L)
+static void note_late(lua_State *L)
 {
     if (lua_gc(L, LUA_GCISRUNNING) == 1)
         return;
@@ -128,4 +132,32 @@ int neap__lua_close(lua_State *L)
         }
     }
     return 0;
+}
+
+/* ---- Boxes ----------------------------------------------------------------------- */
+
+void *neap__lua_box(lua_State *L, size_t size, int values, int kind)
+{
+    if (neap__lua_holds(kind) && neap__lua_self(L)->closed)
+        neap__lua_error(L, "neap is closed with its Lua state");
+    const char **mark = lua_newuserdatauv(L, size, values);
+    memset(mark, 0, size);
+    *mark = &neap__lua_marks[kind];
+    neap__lua_get(L, kind);
+    lua_setmetatable(L, -2);
+    if (neap__lua_holds(kind))
+        note_late(L);
+    return mark;
+}
+
+neap__lua_tensor *neap__lua_newtensor(lua_State *L)
+{
+    return neap__lua_box(L, sizeof(neap__lua_tensor), 0, BOX_TENSOR);
+}
+
+void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t)
+{
+    box->tensor = t;
+    neap__lua_weigh(s, &box->weight, neap_tensor_bytes(t));
+    s->tensors += neap_tensor_bytes(t);
 }
