@@ -1,4 +1,5 @@
-/* binding.h - what the files of the Lua binding share.
+/* binding.h - what all files of the Lua binding share: the state, boxes, errors, names and
+ * arguments. Further there are values.h, nodes.h and sessions.h.
  *
  * Invariants
  *
@@ -172,6 +173,40 @@ const char *neap__lua_type(lua_State *L, int index);
  * neap__lua_raise_run, tells its text in `err` and pops it: false. */
 bool neap__lua_protected(lua_State *L, int arguments, int results, neap_error *err);
 
+/* ---- Boxes, and the collector (boxes.c) ------------------------------------------ */
+
+/* Pushes a new box, its bytes zero but for the mark. */
+void *neap__lua_box(lua_State *L, size_t size, int values, int kind);
+neap__lua_tensor *neap__lua_newtensor(lua_State *L); /* pushes an empty box */
+/* Gives a reference to a box, and weighs it. */
+void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t);
+
+/* A box keeps that many bytes more (or none any longer). */
+void neap__lua_weigh(neap__lua *s, size_t *weight, size_t bytes);
+void neap__lua_unweigh(neap__lua *s, size_t *weight);
+/* A session weighs what it holds: plans, blocks, variables. */
+#define SESSION_WEIGHT ((size_t)65536) /* at least: an estimate */
+void neap__lua_weigh_session(neap__lua *s, neap__lua_session *box);
+/* The graph whose box is at an index holds a constant of so many bytes more. */
+void neap__lua_weigh_graph(lua_State *L, int index, size_t bytes);
+/* Tells the collector. Runs finalizers, hence Lua code: at the beginning of a function
+ * only. */
+#define COLLECTOR_QUANTUM ((size_t)1 << 20)
+void neap__lua_collect_now(lua_State *L, neap__lua *s);
+static inline void neap__lua_collect(lua_State *L, neap__lua *s)
+{
+    if (s->debt >= COLLECTOR_QUANTUM)
+        neap__lua_collect_now(L, s);
+}
+
+/* __gc of the state: frees what such boxes still hold. */
+int neap__lua_close(lua_State *L);
+
+/* Whether a run that ended with this error, or none, is worth another try: memory was
+ * short, and a full collection found some. A failed run has changed nothing. Clears the
+ * error; runs Lua code. */
+bool neap__lua_again(lua_State *L, neap__lua *s, neap_error *err);
+
 /* ---- Arguments (arguments.c) ----------------------------------------------------- */
 
 /* The arguments of a function: by position, or by name in a last table. */
@@ -246,161 +281,8 @@ int neap__lua_no_argument(lua_State *L, const neap__lua_signature *signature,
 int neap__lua_no_dtype(lua_State *L, const char *function, const char *argument,
                        const char *name);
 
-/* ---- Boxes, and the collector (boxes.c) ------------------------------------------ */
+/* ---- What neap tells of itself (help.c) ------------------------------------------ */
 
-/* Pushes a new box, its bytes zero but for the mark. */
-void *neap__lua_box(lua_State *L, size_t size, int values, int kind);
-neap__lua_tensor *neap__lua_newtensor(lua_State *L); /* pushes an empty box */
-/* Gives a reference to a box, and weighs it. */
-void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t);
-
-/* A box keeps that many bytes more (or none any longer). */
-void neap__lua_weigh(neap__lua *s, size_t *weight, size_t bytes);
-void neap__lua_unweigh(neap__lua *s, size_t *weight);
-/* A session weighs what it holds: plans, blocks, variables. */
-#define SESSION_WEIGHT ((size_t)65536) /* at least: an estimate */
-void neap__lua_weigh_session(neap__lua *s, neap__lua_session *box);
-/* The graph whose box is at an index holds a constant of so many bytes more. */
-void neap__lua_weigh_graph(lua_State *L, int index, size_t bytes);
-/* Tells the collector. Runs finalizers, hence Lua code: at the beginning of a function
- * only. */
-#define COLLECTOR_QUANTUM ((size_t)1 << 20)
-void neap__lua_collect_now(lua_State *L, neap__lua *s);
-static inline void neap__lua_collect(lua_State *L, neap__lua *s)
-{
-    if (s->debt >= COLLECTOR_QUANTUM)
-        neap__lua_collect_now(L, s);
-}
-
-/* __gc of the state: frees what such boxes still hold. */
-int neap__lua_close(lua_State *L);
-
-/* Whether a run that ended with this error, or none, is worth another try: memory was
- * short, and a full collection found some. A failed run has changed nothing. Clears the
- * error; runs Lua code. */
-bool neap__lua_again(lua_State *L, neap__lua *s, neap_error *err);
-
-/* ---- Values (value.c) ------------------------------------------------------------ */
-
-/* The tensor of a Lua value, of `dtype` if that is not NEAP_DTYPE_NONE: a new reference.
- * NULL with an error that says where in the value, and does not name the function. May
- * run metamethods and raise; `*ran` (may be NULL) is whether it did run any. */
-neap_tensor *neap__lua_read(lua_State *L, int index, neap_dtype dtype, bool *ran,
-                            neap_error *err);
-/* Writes a plain value of the very shape into a tensor that is the caller's alone. False
- * if it is anything else, or wrong: neap__lua_read tells. Runs no Lua code and raises
- * nothing. */
-bool neap__lua_refill(lua_State *L, int index, neap_tensor *t);
-/* Around the storing of numbers, for the host may round otherwise: round to nearest,
- * which returns the mode to go back to. Nothing between the two runs Lua code or
- * raises. */
-int neap__lua_round_nearest(void);
-void neap__lua_round_again(int mode);
-/* Whether a tensor is a Lua number, integer or boolean: it has rank 0, and is not one of
- * the integers of uint64 from 2^63 on, which Lua has not. */
-bool neap__lua_isscalar(const neap_tensor *t);
-/* Whether every value of the node will be such a one, or none. */
-bool neap__lua_needsnobox(const neap_node *n);
-/* Pushes element `index` as a number, integer or boolean; an integer that Lua has not as
- * a tensor of rank 0, for which there may be no memory: then this raises. */
-void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
-                           int64_t index);
-
-/* ---- Tensors (tensor.c) ---------------------------------------------------------- */
-
-void neap__lua_open_tensor(lua_State *L);
-
-/* ---- Graphs and nodes (graph.c, node.c) ------------------------------------------ */
-
-/* The graph of a call: that of its nodes, else the default. Its box lies at `anchor`, a
- * slot which the caller reserved, so that no metamethod can have it collected. */
-typedef struct neap__lua_home {
-    neap_graph *graph; /* NULL: not known yet */
-    int anchor;
-} neap__lua_home;
-
-/* Takes the graph of the node at an index for the call; raises if the call has
- * another. */
-void neap__lua_join(lua_State *L, neap__lua_home *home, const char *function, int index,
-                    neap_node *n);
-/* Settles on the default graph if no node came. */
-void neap__lua_settle(lua_State *L, neap__lua_home *home);
-/* Tells the graph from where the nodes that follow are made, and which Lua state runs;
- * and that it is over, for that state may be a coroutine that is gone when C builds
- * on. */
-void neap__lua_source(lua_State *L, neap_graph *g);
-static inline void neap__lua_unsource(neap_graph *g)
-{
-    neap_graph_set_source(g, NULL, 0, NULL);
-}
-/* A sequence of nodes, in a userdata which is pushed; `false` gives NULL where `gaps`
- * says so. Raises errors that begin with "function: name". */
-neap_node **neap__lua_nodes(lua_State *L, int index, const char *function,
-                            const char *name, bool gaps, neap__lua_home *home,
-                            size_t *count);
-
-/* Push the one box of a graph or node; `owner` is the index of the node's graph. */
-void neap__lua_pushgraph(lua_State *L, neap_graph *g);
-void neap__lua_pushnode(lua_State *L, int owner, neap_node *n);
-static inline neap_node *neap__lua_tonode(lua_State *L, const neap__lua *s, int index)
-{
-    return neap__lua_nodeof(neap__lua_test(L, s, index, BOX_NODE));
-}
-void neap__lua_open_graph(lua_State *L);
-void neap__lua_open_node(lua_State *L);
-void neap__lua_open_gradients(lua_State *L);
-
-/* ---- Attributes (attributes.c) --------------------------------------------------- */
-
-/* Where attributes are read for: the function, the graph that nodes among them settle
- * (NULL: nodes are refused), and room for short lists. */
-typedef struct neap__lua_intake {
-    const char *function;
-    neap__lua_home *home;
-    size_t used;
-    int64_t room[32];
-} neap__lua_intake;
-
-/* The value at an index as one of the kinds that the row takes; raises if it is of none.
- * What it points to is the value's own, in `intake`, or in what is pushed. */
-neap_attribute neap__lua_attribute(lua_State *L, int index,
-                                   const neap_attribute_info *row,
-                                   neap__lua_intake *intake);
-/* Pushes a value; `owner` is the index of the node's graph. */
-void neap__lua_pushattribute(lua_State *L, int owner, const neap_attribute_info *row,
-                             const neap_attribute *a);
-
-/* ---- Operations (ops.c, special.c, host.c) --------------------------------------- */
-
-typedef struct neap__lua_op {
-    neap__lua_signature signature; /* inputs, attributes, "name" */
-    const neap_op_info *info;
-    int inputs;
-    int required;  /* of the inputs: the leading ones that are not in brackets */
-    bool sequence; /* the last input is a sequence */
-    int results;   /* 0: no value; else how many */
-    /* Before a node is built in the graph whose box is at `owner`; NULL: nothing to do. */
-    void (*prepare)(lua_State *L, int owner);
-} neap__lua_op;
-
-#define MAX_RESULTS 16
-
-/* lua_CFunction: builds the operation whose neap__lua_op is upvalue 2; upvalue 3 is the
- * box of an operation written in Lua, else there is none. */
-int neap__lua_build(lua_State *L);
-/* Fills a record. `names` and `text`, room for a string for each input, attribute and
- * "name" and for the text of `inputs`, move on. "[seed]" and "x..." lose what is not
- * their name. */
-void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char ***names,
-                        char **text);
-int neap__lua_words(const char *text); /* how many, apart by spaces; text may be NULL */
-/* Adds the functions of all operations to the module's table at the top. */
-void neap__lua_open_ops(lua_State *L);
-/* Makes operators and methods of those functions. */
-void neap__lua_open_operators(lua_State *L);
-/* placeholder, variable, constant: to the same table; likewise below. */
-void neap__lua_open_special(lua_State *L);
-void neap__lua_open_host(lua_State *L);
 void neap__lua_open_help(lua_State *L);
 
 /* ---- What the Lua modules are built on (core.c, train.c) --------------------------- */
@@ -408,55 +290,6 @@ void neap__lua_open_help(lua_State *L);
 /* Add their functions to the table at the top. */
 void neap__lua_open_core(lua_State *L);
 void neap__lua_open_train(lua_State *L);
-
-/* ---- Sessions (session.c, callable.c, fetch.c) ----------------------------------- */
-
-enum {
-    SESSION_GRAPH = 1,
-    SESSION_PACK,
-    SESSION_CALLABLES,
-    SESSION_LOG,
-    SESSION_VALUES = 4
-};
-
-/* The arrays of a run, which owns the tensors in them: they go with it if Lua raises. A
- * session keeps one for its next run. */
-typedef struct neap__lua_pack {
-    const char *mark;
-    bool busy;
-    size_t capacity; /* of each array, which lie behind the struct */
-    size_t feed_count, fetch_count;
-    neap_feed *feeds;
-    neap_node **fetches;
-    neap_tensor **out;
-    neap__lua_tensor **boxes; /* for out[i]; NULL: a number, or nothing */
-    bool *made; /* feeds[i].value is a copy of ours, which may be written again */
-} neap__lua_pack;
-
-/* Pushes a pack for a run of the session at an index: its own, or a new one while that is
- * busy. */
-neap__lua_pack *neap__lua_takepack(lua_State *L, int session);
-/* Done: large copies are released, small ones kept for the next run. */
-void neap__lua_endpack(neap__lua_pack *p);
-/* Room for one entry more in each array; the pack at the index may be replaced. */
-neap__lua_pack *neap__lua_growpack(lua_State *L, int index, size_t entries);
-
-/* Reads what to fetch at `index` into the pack at index `pack`, and pushes two values:
- * the results, in the structure of the fetches, with a box or false for each; and the
- * places of those. With `copy` the first is instead a copy of the fetches themselves. */
-neap__lua_pack *neap__lua_fetches(lua_State *L, int index, int pack, neap_graph *g,
-                                  const char *function, bool copy);
-/* Puts what the core gave where it belongs. Allocates nothing, cannot fail. `results` is
- * the index of the first of the two values; at its end it holds what is returned. */
-void neap__lua_place(lua_State *L, neap__lua_pack *p, int results);
-
-void neap__lua_open_pack(lua_State *L);
-void neap__lua_open_session(lua_State *L);
-int neap__lua_callable(lua_State *L); /* session:callable */
-int neap__lua_adopt(lua_State *L);    /* a light userdata, the session of a host */
-void neap__lua_open_callable(lua_State *L);
-/* Frees a callable's hold on the session. */
-void neap__lua_endcallable(lua_State *L, int index);
 
 /* ---- Lua modules (build/lua_modules.c) ------------------------------------------- */
 

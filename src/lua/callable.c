@@ -9,7 +9,8 @@
  * and so write into those tensors. Hence a value that ran any is put away in a box of its
  * own, and the arguments are read once more from the first on: at the end of a pass, no
  * Lua code has run in it. */
-#include "lua/binding.h"
+#include "lua/sessions.h"
+#include "lua/values.h"
 
 #define FEW 16
 /* Larger copies of values are not kept from call to call. */

@@ -1,5 +1,6 @@
 /* gradients.c - neap.gradients. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 /* A node, or a sequence of nodes: whether it is a sequence. */
 static neap_node **one_or_more(lua_State *L, int index, const char *name,

@@ -3,7 +3,7 @@
  * One graph is one box in a Lua state, found by its address in STATE_OBJECTS; one node is
  * one box, found in user value 1 of its graph's box. Both tables have weak values: a box
  * that nobody holds goes, and comes back as another. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <string.h>
 

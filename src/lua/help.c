@@ -1,6 +1,6 @@
 /* help.c - what neap can tell of itself: neap.help, neap.ops, neap.config,
  * neap.set_threads. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <stdio.h>
 #include <string.h>

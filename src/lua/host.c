@@ -6,7 +6,8 @@
  * the box by that key, so that it fails, and does not crash, when the graph outlives the
  * box or runs where there is no Lua state. All that a callback does in Lua is protected:
  * invariant 2 of binding.h holds for the core too. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 #include <string.h>
 

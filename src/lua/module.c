@@ -1,7 +1,8 @@
 /* module.c - opening neap in a Lua state: what every other file registers comes together
  * here, with the Lua modules inside. Opening again finds the binding's state, and gives the
  * same module. */
-#include "lua/binding.h"
+#include "lua/sessions.h"
+#include "lua/values.h"
 
 #include <string.h>
 

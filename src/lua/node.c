@@ -1,5 +1,5 @@
 /* node.c - nodes as Lua values: their fields. Methods and operators come from operators.c. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  *
  * The functions of the module's table, which have their neap__lua_op as upvalue 2, are
  * there already; so are the metatables of nodes and tensors. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <string.h>
 

@@ -3,7 +3,8 @@
  * A call arranges its arguments in slots: inputs, attributes in schema order, the name.
  * Nodes among them settle the graph; then plain values become constants of the dtype that
  * stands beside them; then attributes are read by the kind that the schema says. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 #include <string.h>
 

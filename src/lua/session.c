@@ -4,7 +4,8 @@
  * its runs is further down this Lua stack), closed (`session` is NULL, for ever). Reading
  * arguments can run Lua code, which may close the session: it is looked at again before
  * the core is called. */
-#include "lua/binding.h"
+#include "lua/sessions.h"
+#include "lua/values.h"
 
 #include <string.h>
 

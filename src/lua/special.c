@@ -1,6 +1,7 @@
 /* special.c - placeholder, variable, constant: operations whose arguments are not a
  * schema's. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 static const char *optional_name(lua_State *L, int index, const char *function)
 {

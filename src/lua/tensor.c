@@ -1,5 +1,5 @@
 /* tensor.c - tensors as Lua values: sequences that never change. */
-#include "lua/binding.h"
+#include "lua/values.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* train.c - what lua/neap/train.lua is built on: the optimizers of the core. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #define MAX_PARAMETERS 16
 
