@@ -541,9 +541,10 @@ size_t neap_node_index(const neap_node *n) { return n ? (size_t)n->index : SIZE_
 
 int neap_node_trainable(const neap_node *n) { return n && n->trainable; }
 
+/* An error of a run within a run has told where the inner node was made. */
 void neap__tell_origin(neap_error *err, const neap_node *n)
 {
-    if (n->file)
+    if (n->file && !strstr(err->message, " (made at "))
         neap__error_suffix(err, " (made at %s:%d)", n->file, (int)n->line);
 }
 
