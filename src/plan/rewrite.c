@@ -237,6 +237,7 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
     const neap__item *item = &s->items[i];
     size_t bytes;
     if (!neap__computed(item) || item->node->effects || item->control_count ||
+        item->node->control || /* which may take any time */
         !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
         bytes > SMALL_VALUE)
         return false;
