@@ -47,7 +47,7 @@ static void spec_schema(const neap__op *op)
         CHECK(row->name && row->name[0]);
         CHECK(row->kind != NEAP_KIND_NONE);
         if (row->fallback.kind != NEAP_KIND_NONE) {
-            CHECK(!required && row->fallback.kind == row->kind);
+            CHECK(!required && neap_attribute_takes(row, row->fallback.kind));
             CHECK_TEXT(row->fallback.name, row->name);
         }
         if (row->flags & NEAP_ATTRIBUTE_NODE)

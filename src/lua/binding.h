@@ -299,6 +299,26 @@ static inline neap_node *neap__lua_tonode(lua_State *L, const neap__lua *s, int 
 void neap__lua_open_graph(lua_State *L);
 void neap__lua_open_node(lua_State *L); /* wants the module's table at the top */
 
+/* ---- Attributes (attributes.c) --------------------------------------------------- */
+
+/* Where attributes are read for: the function, the graph that nodes among them settle
+ * (NULL: nodes are refused), and room for short lists. */
+typedef struct neap__lua_intake {
+    const char *function;
+    neap__lua_home *home;
+    size_t used;
+    int64_t room[32];
+} neap__lua_intake;
+
+/* The value at an index as one of the kinds that the row takes; raises if it is of none.
+ * What it points to is the value's own, in `intake`, or in what is pushed. */
+neap_attribute neap__lua_attribute(lua_State *L, int index,
+                                   const neap_attribute_info *row,
+                                   neap__lua_intake *intake);
+/* Pushes a value; `owner` is the index of the node's graph. */
+void neap__lua_pushattribute(lua_State *L, int owner, const neap_attribute_info *row,
+                             const neap_attribute *a);
+
 /* ---- Operations (ops.c, special.c, host.c) --------------------------------------- */
 
 typedef struct neap__lua_op {

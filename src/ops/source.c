@@ -205,30 +205,72 @@ NEAP_OP(ones_like) = {
 
 #define SEED NEAP__ROW("seed", INT, 0)
 
-static int bad_number(neap_error *err, const char *format, double value)
+static int bad_number(neap_error *err, const char *must, const neap__value *v)
 {
-    char number[40];
-    neap__text text = neap__text_over(number, sizeof number);
-    neap__text_number(&text, value, -1);
-    return neap__fail(err, NEAP_ERANGE, "%s %s", format, number);
+    char number[NEAP__NUMBER_SIZE];
+    return neap__fail(err, NEAP_ERANGE, "%s, got %s", must, neap__value_text(number, v));
 }
 
-static double number_of(const neap_node *n, const char *name)
+static int check_finite(const neap__inference *i, const char *name, bool negative)
 {
-    return neap__attribute(n, name)->number;
+    const double number = neap__number_of(i->node, name);
+    if (isfinite(number) && (negative || number >= 0))
+        return NEAP_OK;
+    char must[64];
+    neap__text text = neap__text_over(must, sizeof must);
+    neap__text_add(&text, "%s must be finite%s", name, negative ? "" : " and 0 or more");
+    return bad_number(i->err, must, neap__attribute(i->node, name));
+}
+
+/* A bound of an integer draw, less `below` (0 or 1), exactly and as 64 bits; false where
+ * the dtype has no such number. */
+static bool whole_bound(const neap_node *n, const char *name, unsigned below,
+                        neap_dtype dtype, uint64_t *bits)
+{
+    const neap__value *v = neap__attribute(n, name);
+    const double number = v->kind == NEAP_KIND_FLOAT ? v->number : 0;
+    uint64_t element;
+    bool negative;
+    if (number != trunc(number) || number < -0x1p63 || number > 0x1p64)
+        return false;
+    if (v->kind != NEAP_KIND_FLOAT) {
+        negative = v->integer < (int64_t)below;
+        *bits = (uint64_t)v->integer - below;
+    } else if (number >= 1) {
+        negative = false;
+        *bits = number < 0x1p64 ? (uint64_t)number - below : UINT64_MAX;
+        if (number >= 0x1p64 && !below)
+            return false;
+    } else {
+        negative = number < below;
+        *bits = (uint64_t)(int64_t)number - below;
+    }
+    if (negative && *bits <= INT64_MAX) /* one below the lowest of 64 bits */
+        return false;
+    return negative ? neap__store_integer(dtype, &element, 0, (int64_t)*bits)
+                    : neap__store_unsigned(dtype, &element, 0, *bits);
 }
 
 /* Bounds of an integer draw: whole numbers that the dtype holds (the upper one is not
  * drawn). */
-static int check_bounds(neap__inference *i, double low, double high)
+static int check_bounds(const neap__inference *i)
 {
-    uint64_t element;
-    if (!neap__store_number(i->out->dtype, &element, 0, low))
-        return bad_number(i->err, "minval must be a whole number within the dtype, got",
-                          low);
-    if (!neap__store_number(i->out->dtype, &element, 0, high - 1))
-        return bad_number(i->err, "maxval must be a whole number within the dtype, got",
-                          high);
+    const neap_node *n = i->node;
+    const neap_dtype dtype = i->out->dtype;
+    uint64_t low, last;
+    if (!whole_bound(n, "minval", 0, dtype, &low))
+        return bad_number(i->err, "minval must be a whole number within the dtype",
+                          neap__attribute(n, "minval"));
+    if (!whole_bound(n, "maxval", 1, dtype, &last)) {
+        const bool below = neap__number_of(n, "maxval") <= neap__number_of(n, "minval");
+        return bad_number(i->err,
+                          below ? "maxval must be above minval"
+                                : "maxval must be a whole number within the dtype",
+                          neap__attribute(n, "maxval"));
+    }
+    if (neap__is_unsigned(dtype) ? low > last : (int64_t)low > (int64_t)last)
+        return bad_number(i->err, "maxval must be above minval",
+                          neap__attribute(n, "maxval"));
     return NEAP_OK;
 }
 
@@ -236,16 +278,16 @@ static int infer_uniform(neap__inference *i)
 {
     int status = neap__dtype_of(i, "dtype", NEAP__FLOAT | NEAP__INTEGER, &i->out->dtype);
     status = status ? status : neap__dims(i, "shape", &i->out->shape);
+    status = status ? status : check_finite(i, "minval", true);
+    status = status ? status : check_finite(i, "maxval", true);
     if (status)
         return status;
-    const double low = number_of(i->node, "minval"), high = number_of(i->node, "maxval");
-    if (!isfinite(low))
-        return bad_number(i->err, "minval must be finite, got", low);
-    if (!isfinite(high))
-        return bad_number(i->err, "maxval must be finite, got", high);
-    if (!(low < high))
-        return bad_number(i->err, "maxval must be above minval, got", high);
-    return neap__is_integer(i->out->dtype) ? check_bounds(i, low, high) : NEAP_OK;
+    if (neap__is_integer(i->out->dtype))
+        return check_bounds(i);
+    if (neap__number_of(i->node, "minval") >= neap__number_of(i->node, "maxval"))
+        return bad_number(i->err, "maxval must be above minval",
+                          neap__attribute(i->node, "maxval"));
+    return NEAP_OK;
 }
 
 static int infer_normal(neap__inference *i)
@@ -254,15 +296,9 @@ static int infer_normal(neap__inference *i)
     status = status ? status : neap__dims(i, "shape", &i->out->shape);
     if (status)
         return status;
-    const double mean = number_of(i->node, "mean"), stddev = number_of(i->node, "stddev");
-    if (!isfinite(mean))
-        return bad_number(i->err, "mean must be finite, got", mean);
-    if (!isfinite(stddev) || stddev < 0)
-        return bad_number(i->err, "stddev must be finite and 0 or more, got", stddev);
-    return NEAP_OK;
+    status = check_finite(i, "mean", true);
+    return status ? status : check_finite(i, "stddev", false);
 }
-
-static int64_t whole_bits(double x) { return x < 0 ? (int64_t)x : (int64_t)(uint64_t)x; }
 
 static int bind_random(neap__binding *b, neap__distribution distribution,
                        const char *first, const char *second)
@@ -273,11 +309,14 @@ static int bind_random(neap__binding *b, neap__distribution distribution,
     args->dtype = b->out->dtype;
     args->distribution = distribution;
     args->count = neap__shape_size(&b->out->shape);
-    args->a = number_of(b->node, first);
-    args->b = number_of(b->node, second);
+    args->a = neap__number_of(b->node, first);
+    args->b = neap__number_of(b->node, second);
     if (neap__is_integer(args->dtype)) {
-        args->low = whole_bits(args->a);
-        args->high = whole_bits(args->b);
+        uint64_t low, last;
+        whole_bound(b->node, first, 0, args->dtype, &low);
+        whole_bound(b->node, second, 1, args->dtype, &last);
+        args->low = (int64_t)low;
+        args->high = (int64_t)(last + 1);
     }
     args->seed = b->node->seed;
     b->kernel = neap__cpu_random;
@@ -301,11 +340,11 @@ static int bind_truncated(neap__binding *b)
 NEAP_OP(random_uniform) = {
     NEAP__NAMED("random_uniform"),
     .info.doc =
-        "Draws, evenly spread over [minval, maxval), fresh in every run. For int32 and "
-        "int64 the bounds are whole numbers. The same seeds give the same numbers.",
+        "Draws, evenly spread over [minval, maxval), fresh in every run. For "
+        "integers the bounds are whole numbers. The same seeds give the same numbers.",
     .info.inputs = "",
-    NEAP__ROWS(NEAP__SIZES("shape"), NEAP__REAL("minval", 0), NEAP__REAL("maxval", 1),
-               NEAP__DTYPE("dtype", NEAP_FLOAT32), SEED),
+    NEAP__ROWS(NEAP__SIZES("shape"), NEAP__NUMBER("minval", 0, 0),
+               NEAP__NUMBER("maxval", 1, 0), NEAP__DTYPE("dtype", NEAP_FLOAT32), SEED),
     .effects = NEAP__RANDOM,
     .infer = infer_uniform,
     NEAP__BOUND(bind_uniform),

@@ -124,7 +124,7 @@ static void element_params(const neap_node *n, double params[2])
 {
     int count = 0;
     for (size_t i = 0; i < n->op->info.attribute_count && count < 2; i++) {
-        if (n->op->info.attributes[i].kind == NEAP_KIND_FLOAT)
+        if (n->attributes[i].kind == NEAP_KIND_FLOAT)
             params[count++] = n->attributes[i].number;
     }
 }

@@ -151,11 +151,6 @@ static inline bool neap__writes(const neap__item *item)
     return item->role == NEAP__ROLE_KERNEL && item->node->written_count != 0;
 }
 
-static inline bool neap__shape_only(const neap_node *n, uint32_t input)
-{
-    return input < 32 && (n->op->shape_only >> input & 1);
-}
-
 /* Points readers of variables behind assignments to these, and lists the last assignment
  * to each variable: what the commit publishes (versions.c). */
 int neap__resolve_versions(neap__outline *o, neap_error *err);
