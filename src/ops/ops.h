@@ -22,9 +22,12 @@ const neap__op *neap__op_named(const char *name);
 
 neap__infer neap__infer_same;      /* dtype and shape of input 0 (and its known values) */
 neap__infer neap__infer_broadcast; /* all inputs broadcast; dtype of input 0 */
-neap__infer neap__infer_compare;   /* the same, dtype bool */
 neap__infer neap__infer_like_second; /* shape of input 1, dtype of input 0 */
 neap__infer neap__infer_none;        /* no value */
+
+/* The parameters of a node's element function: its floating attributes, in the order of
+ * the schema (known.c). */
+void neap__element_params(const neap_node *n, double params[2]);
 
 /* ---- Building (build.c) ---------------------------------------------------------- */
 
