@@ -232,6 +232,12 @@ NEAP_API void neap_graph_pop_scope(neap_graph *g);
 NEAP_API int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes,
                                       size_t count, neap_error *err);
 NEAP_API void neap_graph_pop_controls(neap_graph *g);
+/* How many pushes wait for their pop, and the pops of all but the first `depth` of them:
+ * for who calls code that may push and then fail. A callback of a host operation finds
+ * those open that were open when it was called; it can pop none of them, and what it does
+ * not pop is popped when it returns. */
+NEAP_API size_t neap_graph_depth(const neap_graph *g);
+NEAP_API void neap_graph_pop_to(neap_graph *g, size_t depth);
 /* The position that nodes made from now on report in the errors of a run ("model.lua",
  * 12); NULL for none; `file` is copied. `caller` is handed to the infer callbacks of host
  * operations. */
@@ -626,9 +632,10 @@ NEAP_API neap_graph *neap_session_graph(const neap_session *s); /* borrowed */
 
 /* Computes `fetches`. out[i] is NULL on entry and receives a new reference (NULL for an
  * operation without a value), or is the host's tensor of the right dtype and shape,
- * written in place; nobody else may hold that one. Feeds that the run does not need are
- * ignored. On an error every out[i] is as on entry, every variable and the random state
- * hold what they held before, and the session goes on. */
+ * written in place; nobody else may hold that one, and its memory may be that of no other
+ * such tensor, nor of a feed, a constant or a variable's value. Feeds that the run does
+ * not need are ignored. On an error every out[i] is as on entry, every variable and the
+ * random state hold what they held before, and the session goes on. */
 NEAP_API int neap_session_run(neap_session *s, const neap_feed *feeds, size_t feed_count,
                               neap_node *const *fetches, size_t fetch_count,
                               neap_tensor **out, neap_error *err);

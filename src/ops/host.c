@@ -4,6 +4,32 @@
 
 #include <string.h>
 
+/* ---- Callbacks ------------------------------------------------------------------- */
+
+/* What a callback answered: NEAP_OK, or its error told. It comes from outside: the text
+ * may lack its end, and a code that is no status would pass for one of the plan's own. */
+static int answer(neap_error *err, int code, neap_error *own, const char *silent)
+{
+    if (!code && !own->code)
+        return NEAP_OK;
+    neap__error_end(own);
+    code = own->code ? own->code : code;
+    if (code < NEAP_EARG || code > NEAP_EBUSY)
+        code = NEAP_EARG;
+    return neap__fail(err, code, "%s", own->message[0] ? own->message : silent);
+}
+
+/* The same of a callback whose message nobody else puts the node before. */
+static int answer_of(const neap_node *n, neap_error *err, int code, neap_error *own,
+                     const char *silent)
+{
+    char name[NEAP__NODE_SIZE];
+    code = answer(err, code, own, silent);
+    if (code)
+        neap__error_prefix(err, "%s: ", neap__node_text(name, n));
+    return code;
+}
+
 /* ---- Inference ------------------------------------------------------------------- */
 
 static neap_op_shape told(const neap__fact *f)
@@ -50,9 +76,7 @@ static int host_infer(neap__inference *i)
         out[k].rank = -1;
     int code = host->infer(host->user, i->caller, shapes, in_count, out,
                            host->result_count, &own);
-    if (code || own.code)
-        return neap__fail(i->err, own.code ? own.code : code, "%s",
-                          own.message[0] ? own.message : "infer failed");
+    code = answer(i->err, code, &own, "infer failed");
     for (size_t k = 0; k < host->result_count && !code; k++)
         code = take(&i->out[k], &out[k], k, i->err);
     return code;
@@ -92,14 +116,10 @@ static int host_kernel(const neap__call *call)
     const neap_op *host = a->node->op->host;
     neap_tensor *const *in = (neap_tensor *const *)(const void *)call->in;
     neap_tensor **out = a->out_count ? call->out[0] : NULL;
-    char name[NEAP__NODE_SIZE];
     neap_error own = NEAP_ERROR_INIT;
     int code = host->compute(host->user, call->caller, in, a->node->input_count, out,
                              a->out_count, &own);
-    if (code || own.code)
-        code = neap__fail(call->err, own.code ? own.code : code, "%s: %s",
-                          neap__node_text(name, a->node),
-                          own.message[0] ? own.message : "compute failed");
+    code = answer_of(a->node, call->err, code, &own, "compute failed");
     for (size_t i = 0; i < a->out_count && !code; i++)
         code = check_result(a, i, out[i], call->err);
     for (size_t i = 0; i < a->out_count && code; i++) {
@@ -129,13 +149,11 @@ static void host_gradient(neap__grad *g)
 {
     const neap_op *host = g->node->op->host;
     neap_error own = NEAP_ERROR_INIT;
-    char name[NEAP__NODE_SIZE];
+    neap__visit visit = neap__visit_begin(g->graph);
     int code = host->gradient(host->user, g->caller, g->graph, g->x, g->node->input_count,
                               g->ys, g->dys, g->y_count, g->dx, &own);
-    if (code || own.code)
-        neap__fail(g->err, own.code ? own.code : code, "%s: %s",
-                   neap__node_text(name, g->node),
-                   own.message[0] ? own.message : "gradient failed");
+    neap__visit_end(g->graph, &visit);
+    answer_of(g->node, g->err, code, &own, "gradient failed");
 }
 
 /* What a host's code does is unknown: it is run as often as it was built, by the

@@ -215,54 +215,49 @@ static int check_finite(const neap__inference *i, const char *name, bool negativ
     return bad_number(i->err, must, neap__attribute(i->node, name));
 }
 
-/* A bound of an integer draw, less `below` (0 or 1), exactly and as 64 bits; false where
- * the dtype has no such number. */
-static bool whole_bound(const neap_node *n, const char *name, unsigned below,
-                        neap_dtype dtype, uint64_t *bits)
+/* A bound of an integer draw, exactly, as the bits of its 64; false where it is no whole
+ * number, or where the dtype does not hold it (`above`: the number before it, for it is
+ * not drawn itself). */
+static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype, bool above,
+                        int64_t *bits)
 {
     const neap__value *v = neap__attribute(n, name);
-    const double number = v->kind == NEAP_KIND_FLOAT ? v->number : 0;
+    const double x = v->number, most = dtype == NEAP_UINT64 ? 0x1p64 : 0x1p63;
     uint64_t element;
-    bool negative;
-    if (number != trunc(number) || number < -0x1p63 || number > 0x1p64)
-        return false;
-    if (v->kind != NEAP_KIND_FLOAT) {
-        negative = v->integer < (int64_t)below;
-        *bits = (uint64_t)v->integer - below;
-    } else if (number >= 1) {
-        negative = false;
-        *bits = number < 0x1p64 ? (uint64_t)number - below : UINT64_MAX;
-        if (number >= 0x1p64 && !below)
+    if (v->kind == NEAP_KIND_FLOAT) {
+        if (x != floor(x) || x < -0x1p63 || x > most)
             return false;
+        *bits = x < 0 ? (int64_t)x : x < 0x1p64 ? (int64_t)(uint64_t)x : 0;
+        if (dtype == NEAP_UINT64)
+            return x >= above;
     } else {
-        negative = number < below;
-        *bits = (uint64_t)(int64_t)number - below;
+        *bits = v->integer;
     }
-    if (negative && *bits <= INT64_MAX) /* one below the lowest of 64 bits */
-        return false;
-    return negative ? neap__store_integer(dtype, &element, 0, (int64_t)*bits)
-                    : neap__store_unsigned(dtype, &element, 0, *bits);
+    return neap__store_integer(dtype, &element, 0, (int64_t)((uint64_t)*bits - above));
+}
+
+static bool is_below(const neap_node *n, const char *low, const char *high)
+{
+    const neap__value *a = neap__attribute(n, low), *b = neap__attribute(n, high);
+    return a->kind == NEAP_KIND_INT && b->kind == NEAP_KIND_INT
+               ? a->integer < b->integer
+               : neap__number_of(n, low) < neap__number_of(n, high);
 }
 
 /* Bounds of an integer draw: whole numbers that the dtype holds (the upper one is not
  * drawn). */
 static int check_bounds(const neap__inference *i)
 {
+    int64_t bits;
     const neap_node *n = i->node;
-    const neap_dtype dtype = i->out->dtype;
-    uint64_t low, last;
-    if (!whole_bound(n, "minval", 0, dtype, &low))
+    if (!whole_bound(n, "minval", i->out->dtype, false, &bits))
         return bad_number(i->err, "minval must be a whole number within the dtype",
                           neap__attribute(n, "minval"));
-    if (!whole_bound(n, "maxval", 1, dtype, &last)) {
-        const bool below = neap__number_of(n, "maxval") <= neap__number_of(n, "minval");
-        return bad_number(i->err,
-                          below ? "maxval must be above minval"
-                                : "maxval must be a whole number within the dtype",
-                          neap__attribute(n, "maxval"));
-    }
-    if (neap__is_unsigned(dtype) ? low > last : (int64_t)low > (int64_t)last)
+    if (!is_below(n, "minval", "maxval"))
         return bad_number(i->err, "maxval must be above minval",
+                          neap__attribute(n, "maxval"));
+    if (!whole_bound(n, "maxval", i->out->dtype, true, &bits))
+        return bad_number(i->err, "maxval must be a whole number within the dtype",
                           neap__attribute(n, "maxval"));
     return NEAP_OK;
 }
@@ -277,7 +272,7 @@ static int infer_uniform(neap__inference *i)
         return status;
     if (neap__is_integer(i->out->dtype))
         return check_bounds(i);
-    if (neap__number_of(i->node, "minval") >= neap__number_of(i->node, "maxval"))
+    if (!is_below(i->node, "minval", "maxval"))
         return bad_number(i->err, "maxval must be above minval",
                           neap__attribute(i->node, "maxval"));
     return NEAP_OK;
@@ -305,11 +300,8 @@ static int bind_random(neap__binding *b, neap__distribution distribution,
     args->a = neap__number_of(b->node, first);
     args->b = neap__number_of(b->node, second);
     if (neap__is_integer(args->dtype)) {
-        uint64_t low, last;
-        whole_bound(b->node, first, 0, args->dtype, &low);
-        whole_bound(b->node, second, 1, args->dtype, &last);
-        args->low = (int64_t)low;
-        args->high = (int64_t)(last + 1);
+        whole_bound(b->node, first, args->dtype, false, &args->low);
+        whole_bound(b->node, second, args->dtype, true, &args->high);
     }
     args->seed = b->node->seed;
     b->kernel = neap__cpu_random;
