@@ -110,6 +110,9 @@ static void spec_lowering(const neap__op *op)
 
 static void spec_descriptors(void)
 {
+    CHECK(neap__op_slotted == neap__op_total &&
+          neap__op_slot_count >= 2 * neap__op_total);
+    CHECK(!neap__op_named("") && !neap__op_named("ad") && !neap__op_named("addd"));
     for (size_t i = 0; i < neap__op_total; i++) {
         const neap__op *op = neap__ops[i];
         const int failed = atomic_load(&check_failed);

@@ -221,7 +221,7 @@ typedef enum neap__dtype_rule {
                    NEAP__SAME */
 } neap__dtype_rule;
 
-#define NEAP__INPUTS 6 /* named inputs at most */
+#define NEAP__INPUTS 12 /* named inputs at most */
 
 struct neap__op {
     neap_op_info info;
@@ -315,8 +315,9 @@ struct neap_graph {
     size_t bucket_count, name_count;
     struct neap__frame *frames; /* scopes and controls now open, the innermost first */
     struct neap__frame *floor;  /* the innermost that a callback found: it stays open */
-    struct neap__host_op *host_ops; /* registered by the host, the newest first */
-    const char *file;               /* of new nodes, with `line`; NULL: not known */
+    struct neap__host_op *host_ops;     /* registered by the host, the newest first */
+    struct neap__host_op **host_chains; /* the same by the hash of names; NULL: none */
+    const char *file;                   /* of new nodes, with `line`; NULL: not known */
     int32_t line;
     struct neap__file *files; /* every file told, each once */
     void *caller;
@@ -423,8 +424,9 @@ void neap__attributes_drop(const neap_node *n);
 
 /* ---- Operations of the host (host.c) --------------------------------------------- */
 
+#define NEAP__HOST_CHAINS 64
 typedef struct neap__host_op {
-    struct neap__host_op *next;
+    struct neap__host_op *next, *chain;
     neap__op op;
     neap_op host;
 } neap__host_op;

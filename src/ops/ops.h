@@ -15,8 +15,11 @@
 
 extern const neap__op *const neap__ops[]; /* in the order of ops.def */
 extern const size_t neap__op_total;
-/* By name; NULL. One pass over the table: names differ in their first bytes. */
-const neap__op *neap__op_named(const char *name);
+const neap__op *neap__op_named(const char *name); /* NULL if there is none */
+/* The same by name: from the slot of a name's hash on, up to a gap, in a table of a power
+ * of two of slots. `make generate` makes it, of so many operations. */
+extern const neap__op *const neap__op_slots[];
+extern const size_t neap__op_slot_count, neap__op_slotted;
 
 /* ---- Inference (infer.c) --------------------------------------------------------- */
 
