@@ -695,7 +695,7 @@ neap_node *neap_apply_adam(neap_graph *g, neap_node *variable, neap_node *m, nea
                               attributes, 3, NULL, err);
 }
 
-const size_t neap__op_slot_count = 256, neap__op_slotted = 86;
+const size_t neap__op_slot_count = 256, neap__op_slotted = 89;
 const neap__op *const neap__op_slots[256] = {
     [0] = &neap__op_no_op,
     [5] = &neap__op_variable,
@@ -703,6 +703,8 @@ const neap__op *const neap__op_slots[256] = {
     [10] = &neap__op_stop_gradient,
     [12] = &neap__op_relu_gradient,
     [13] = &neap__op_expand_dims,
+    [16] = &neap__op_parameter,
+    [17] = &neap__op_while_loop,
     [23] = &neap__op_sparse_softmax_cross_entropy_with_logits,
     [29] = &neap__op_log_softmax_gradient,
     [35] = &neap__op_reduce_sum,
@@ -783,4 +785,5 @@ const neap__op *const neap__op_slots[256] = {
     [242] = &neap__op_argmax,
     [246] = &neap__op_softmax_gradient,
     [247] = &neap__op_minimum,
+    [253] = &neap__op_cond,
 };
