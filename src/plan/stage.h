@@ -34,11 +34,6 @@ typedef struct neap__given {
     void *caller;
 } neap__given;
 
-/* What is known of elements at hand, where they may tell a size: of integers of rank at
- * most 1, and few; else NULL. In the arena; NULL with an error if there is no memory. */
-const neap__known *neap__known_of(neap_dtype dtype, const neap__shape *shape,
-                                  const void *data, neap__arena *arena, neap_error *err);
-
 /* ---- The structure --------------------------------------------------------------- */
 
 /* What one instruction computes: one kernel, or one product with its epilogue, or a fused
