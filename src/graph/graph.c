@@ -96,7 +96,8 @@ int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes, size_t coun
         return NEAP_ENOMEM;
     if (outer)
         memcpy(controls, f->controls, outer * sizeof *controls);
-    memcpy(controls + outer, nodes, count * sizeof *controls);
+    if (count)
+        memcpy(controls + outer, nodes, count * sizeof *controls);
     f->controls = controls;
     f->control_count = (uint32_t)room;
     g->frames = f;
