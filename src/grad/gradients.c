@@ -93,7 +93,7 @@ static bool is_reached(const reverse *r, const neap_node *n)
 /* Whether a gradient may go from n to its input i. */
 static bool is_way(const reverse *r, const neap_node *n, uint32_t i)
 {
-    return is_reached(r, n->inputs[i]) && !(i < 32 && n->op->shape_only >> i & 1);
+    return is_reached(r, n->inputs[i]) && !neap__shape_only(n, i);
 }
 
 /* A value that may have a gradient; a node of several results stands for them. */
@@ -232,7 +232,7 @@ static int ask(reverse *r, neap_node *n, neap__grad *g)
         if (!code && !fits) {
             neap__text in = neap__text_over(input, sizeof input);
             neap__text by = neap__text_over(whose, sizeof whose);
-            neap__text_input(&in, n->op, i);
+            neap__text_input(&in, n->op, neap__place_of(n, i));
             neap__text_add(&by, " by the gradient of ");
             neap__text_node(&by, n);
             code = check_fit(r->err, n->inputs[i], dx, input, whose);

@@ -209,11 +209,8 @@ void neap_graph_free(neap_graph *g)
 {
     if (!g || atomic_fetch_sub_explicit(&g->references, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < g->node_count; i++) {
-        const neap_node *n = g->nodes[i];
-        for (size_t a = 0; a < n->op->info.attribute_count; a++)
-            neap_tensor_release(n->attributes[a].tensor);
-    }
+    for (size_t i = 0; i < g->node_count; i++)
+        neap__attributes_drop(g->nodes[i]);
     while (g->frames)
         pop(g);
     neap__host_free(g);

@@ -10,7 +10,7 @@
 #ifndef NEAP_GRAPH_H
 #define NEAP_GRAPH_H
 
-#include "cpu/cpu.h"
+#include "cpu/kernel.h"
 
 typedef struct neap__op neap__op;
 
@@ -39,20 +39,27 @@ static inline bool neap__known_all(const neap__known *k) /* every element */
 
 /* ---- Attribute values ------------------------------------------------------------ */
 
-/* An attribute's value in a node, in schema order, converted to the kind of its row;
- * strings and integers live in the graph's arena, tensors are held. Where a node
- * stands for integers (a row with NEAP_ATTRIBUTE_NODE), `input` is its place among the
- * node's inputs. A row of kind NODE itself is a variable's initial value, which is no
- * input: `input` is -1 and the node has it as `initial`. */
+/* An attribute's value in a node, in schema order, of one of the kinds of its row;
+ * strings and lists live in the graph's arena, tensors are held. Where a node stands for
+ * integers, `input` is its place among the node's inputs. A row of kind NODE itself is a
+ * variable's initial value, which is no input: `input` is -1 and the node has it as
+ * `initial`. */
 typedef struct neap__value {
-    neap_attribute_kind kind; /* NEAP_KIND_NONE: absent */
-    int input;                /* kind NODE */
-    int64_t integer;          /* INT, BOOL, DTYPE */
-    double number;            /* FLOAT */
-    const char *string;
-    const int64_t *integers;
-    size_t count;
-    neap_tensor *tensor;
+    neap_attribute_kind kind; /* NEAP_KIND_NONE: absent, and all else is 0 */
+    int input;                /* NODE */
+    union {
+        int64_t integer; /* INT, BOOL, DTYPE */
+        double number;   /* FLOAT */
+        size_t count;    /* INTS, FLOATS, PAIRS */
+    };
+    union {
+        const char *string;
+        const int64_t *integers;
+        const double *numbers;
+        const neap_pair *pairs;
+        neap_tensor *tensor;
+        struct neap__body *body;
+    };
 } neap__value;
 
 /* ---- Nodes ----------------------------------------------------------------------- */
@@ -61,13 +68,18 @@ struct neap_node {
     const neap__op *op;
     neap_graph *graph;
     const char *name;
-    neap_node **inputs; /* data inputs, then those that came as attributes */
+    neap_node **inputs; /* data inputs that are given; those that came as attributes */
     neap_node **controls;
     uint32_t input_count, control_count;
     uint32_t data_inputs; /* of input_count: those of the signature */
-    neap__fact fact;     /* of its one result; no value where there are several or none */
-    neap__fact *results; /* of several, each of which has a `result` node; else NULL */
+    uint32_t absent; /* bit i: the signature's input i is not given, but a later one is */
+    neap__fact fact; /* of its one result; no value where there are several or none */
+    neap__fact *results;   /* where neap__several: each has a `result` node; else NULL */
     uint32_t result_count; /* of `results` */
+    unsigned effects;      /* the operation's, and those of its bodies */
+    const uint32_t
+        *written; /* inputs that are variables, updated; in the kernel's order */
+    uint32_t written_count;
     int32_t line;
     const neap__value *attributes; /* as many as the schema has rows */
     uint64_t index;                /* place in the order of creation */
@@ -119,6 +131,11 @@ typedef struct neap__inference {
  * before it ("inner dimensions differ: (2, 3) x (4, 5)"). */
 typedef int neap__infer(neap__inference *i);
 
+/* How many results a node has, where that hangs on its attributes and inputs, which are
+ * set; -1 with the text told as by inference. Such an operation has no value of its own,
+ * but a `result` node for each, even where there is one. */
+typedef int64_t neap__count_results(const neap_node *n, neap_error *err);
+
 /* Binding: whole facts give a kernel and its arguments. Called when sizes are fixed. */
 typedef struct neap__binding {
     const neap_node *node;
@@ -132,8 +149,9 @@ typedef struct neap__binding {
     const void *args;
     size_t scratch;
     unsigned in_place; /* bit i: the result may lie exactly on input i (same bytes) */
-    bool allocates;    /* host operations: the kernel hands over tensors of its own */
-    int64_t work; /* elements computed with, for the count of flops; 0: the result's */
+    const unsigned *in_places; /* the same for each of several results; NULL: the first */
+    bool allocates; /* host operations: the kernel hands over tensors of its own */
+    int64_t work;   /* elements computed with, for the count of flops; 0: the result's */
     neap_error *err;
 } neap__binding;
 typedef int neap__bind(neap__binding *b);
@@ -165,7 +183,8 @@ typedef enum neap__differentiable {
 /* How the dtypes of inputs agree, checked before `infer`. */
 typedef enum neap__dtype_rule {
     NEAP__SAME, /* all data inputs have one dtype, of the set `dtypes` */
-    NEAP__EACH  /* input i has one of `input_dtypes[i]`; where that is 0, as NEAP__SAME */
+    NEAP__EACH /* the signature's input i has one of `input_dtypes[i]`; where that is 0, as
+                   NEAP__SAME */
 } neap__dtype_rule;
 
 #define NEAP__INPUTS 6 /* named inputs at most */
@@ -176,24 +195,76 @@ struct neap__op {
     neap__dtype_rule dtype_rule;
     neap__dtypes dtypes; /* 0: inputs are not checked, and may be without a value */
     neap__dtypes input_dtypes[NEAP__INPUTS];
-    unsigned shape_only; /* bit i: input i counts by its shape, its elements are unread */
+    unsigned shape_only; /* bit i: the signature's input i counts by its shape alone */
     unsigned effects;
     unsigned writes; /* bit i: input i is a variable that is updated, in kernel order */
     neap__lowering lowering;
     neap__element_code element; /* ELEMENT; or for `bind` to read */
     neap__infer *infer;
-    neap__bind *bind; /* KERNEL */
+    neap__count_results *count_results; /* NULL: as many as `info.results` names */
+    neap__bind *bind;                   /* KERNEL */
+    bool hands_over;    /* the kernel may hand over a tensor of a size of its own */
+    bool skips_results; /* of several, the kernel leaves out those whose place is NULL */
     neap__differentiable differentiable;
     neap__gradient *gradient;
     const neap_op *host; /* operations of the host: their callbacks */
 };
 
-/* How many inputs a signature ("x y", "x...", "x [seed]") takes: at most SIZE_MAX. */
+/* Whether a node has no value of its own but a `result` node for each of its results. */
+static inline bool neap__several(const neap_node *n) { return n->results != NULL; }
+/* Whether the node updates its input k, a variable. */
+static inline bool neap__updates(const neap_node *n, uint32_t k)
+{
+    for (uint32_t i = 0; i < n->written_count; i++) {
+        if (n->written[i] == k)
+            return true;
+    }
+    return false;
+}
+
+/* ---- Signatures (node.c): "x y", "x [mask] [lengths]", "x..." --------------------- */
+
+typedef struct neap__input {
+    const char *name;
+    size_t length; /* of the name */
+    bool optional, sequence;
+} neap__input;
+/* The next input of a signature, which moves on; false at its end. */
+bool neap__next_input(const char **signature, neap__input *in);
+/* How many places an array of inputs has, at least and at most (SIZE_MAX). */
 void neap__signature(const char *inputs, size_t *least, size_t *most);
+/* May the input in that place of the signature be absent? */
+bool neap__is_optional(const neap__op *op, size_t place);
 /* How many results `results` of a neap_op_info means. */
 size_t neap__result_count(const char *results);
-/* The name of input `index` for an error text: "x", or "x[2]" of a sequence. */
-void neap__text_input(neap__text *t, const neap__op *op, size_t index);
+/* The name of the input in a place of the signature, for an error text: "x", or "x[2]" of
+ * a sequence. */
+void neap__text_input(neap__text *t, const neap__op *op, size_t place);
+
+/* Where the signature's input `place` is among n->inputs; -1: not given. */
+static inline int neap__input_at(const neap_node *n, uint32_t place)
+{
+    uint32_t before = place < 32 ? n->absent & ((UINT32_C(1) << place) - 1) : n->absent;
+    uint32_t at = place - (uint32_t)__builtin_popcount(before);
+    bool given = at < n->data_inputs && !(place < 32 && n->absent >> place & 1);
+    return given ? (int)at : -1;
+}
+/* The place in the signature of a data input among n->inputs. */
+static inline uint32_t neap__place_of(const neap_node *n, uint32_t input)
+{
+    uint32_t place = input;
+    for (uint32_t rest = n->absent; rest; rest &= rest - 1)
+        place += (uint32_t)__builtin_ctz(rest) <= place;
+    return place;
+}
+/* Does the input count by its shape alone? */
+static inline bool neap__shape_only(const neap_node *n, uint32_t input)
+{
+    if (input >= n->data_inputs || !n->op->shape_only)
+        return false;
+    uint32_t place = neap__place_of(n, input);
+    return place < 32 && (n->op->shape_only >> place & 1);
+}
 
 /* ---- Building (node.c) ----------------------------------------------------------- */
 
@@ -224,8 +295,8 @@ typedef struct neap__file {
 } neap__file;
 
 /* Builds a node of a known descriptor: checks counts, dtypes, graphs, attributes
- * against the schema, infers, names, lists. Attribute rows not given take their
- * defaults. All public builders and all gradients come through here. NULL with an
+ * against the schema, infers, names, lists. Inputs are in the places of the signature,
+ * NULL where an optional one is absent. Attribute rows not given take their defaults. All public builders and all gradients come through here. NULL with an
  * error that begins with `op "name": `. */
 neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
                        size_t input_count, const neap_attribute *attributes,
@@ -304,6 +375,17 @@ void neap__name_drop(neap_graph *g, neap__name *name, neap__name *base);
  * the code told. */
 int neap__attributes_set(neap_node *n, neap__value *values, const neap_attribute *given,
                          size_t count, neap_error *err);
+/* A value as an attribute of that name, to be shown or given to another node; what it
+ * points to is the node's. */
+neap_attribute neap__attribute_of(const neap_node *n, const char *name,
+                                  const neap__value *v);
+/* For merging: equal values are of one kind and the same bits, nodes in the same place.
+ * Equal ones have equal hashes. */
+uint64_t neap__value_hash(uint64_t hash, const neap__value *v);
+bool neap__value_equal(const neap__value *a, const neap__value *b);
+/* Holds what the values of a node point to and is counted; lets it go. */
+void neap__attributes_keep(const neap_node *n);
+void neap__attributes_drop(const neap_node *n);
 
 /* ---- Operations of the host (host.c) --------------------------------------------- */
 

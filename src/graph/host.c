@@ -63,6 +63,12 @@ const neap__op *neap__host_named(const neap_graph *g, const char *name)
     return NULL;
 }
 
+const neap_op_info *neap_graph_op(const neap_graph *g, const char *name)
+{
+    const neap__op *op = g && name ? neap__host_named(g, name) : NULL;
+    return op ? &op->info : NULL;
+}
+
 void neap__host_free(neap_graph *g)
 {
     for (neap__host_op *h = g->host_ops; h; h = h->next)

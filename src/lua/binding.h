@@ -239,7 +239,13 @@ bool neap__lua_refill(lua_State *L, int index, neap_tensor *t);
  * raises. */
 int neap__lua_round_nearest(void);
 void neap__lua_round_again(int mode);
-/* Pushes element `index` as a number, integer or boolean. */
+/* Whether a tensor is a Lua number, integer or boolean: it has rank 0, and is not one of
+ * the integers of uint64 from 2^63 on, which Lua has not. */
+bool neap__lua_isscalar(const neap_tensor *t);
+/* Whether every value of the node will be such a one, or none. */
+bool neap__lua_needsnobox(const neap_node *n);
+/* Pushes element `index` as a number, integer or boolean; an integer that Lua has not as
+ * a tensor of rank 0, for which there may be no memory: then this raises. */
 void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
                            int64_t index);
 
@@ -292,6 +298,26 @@ static inline neap_node *neap__lua_tonode(lua_State *L, const neap__lua *s, int 
 }
 void neap__lua_open_graph(lua_State *L);
 void neap__lua_open_node(lua_State *L); /* wants the module's table at the top */
+
+/* ---- Attributes (attributes.c) --------------------------------------------------- */
+
+/* Where attributes are read for: the function, the graph that nodes among them settle
+ * (NULL: nodes are refused), and room for short lists. */
+typedef struct neap__lua_intake {
+    const char *function;
+    neap__lua_home *home;
+    size_t used;
+    int64_t room[32];
+} neap__lua_intake;
+
+/* The value at an index as one of the kinds that the row takes; raises if it is of none.
+ * What it points to is the value's own, in `intake`, or in what is pushed. */
+neap_attribute neap__lua_attribute(lua_State *L, int index,
+                                   const neap_attribute_info *row,
+                                   neap__lua_intake *intake);
+/* Pushes a value; `owner` is the index of the node's graph. */
+void neap__lua_pushattribute(lua_State *L, int owner, const neap_attribute_info *row,
+                             const neap_attribute *a);
 
 /* ---- Operations (ops.c, special.c, host.c) --------------------------------------- */
 

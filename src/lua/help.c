@@ -10,65 +10,74 @@ static bool is_public(const neap_op_info *info)
     return !(info->flags & NEAP_OP_INTERNAL);
 }
 
-static const char *kind_name(const neap_attribute_info *row)
+static void add_integer(luaL_Buffer *b, int64_t value, unsigned flags)
 {
-    switch (row->kind) {
-    case NEAP_KIND_INT:
-        return row->flags & NEAP_ATTRIBUTE_NODE ? "an integer or a node" : "an integer";
-    case NEAP_KIND_FLOAT:
-        return "a number";
-    case NEAP_KIND_BOOL:
-        return "true or false";
-    case NEAP_KIND_STRING:
-        return row->choices ? row->choices : "a string";
-    case NEAP_KIND_DTYPE:
-        return "a dtype";
-    case NEAP_KIND_INTS:
-        return row->flags & NEAP_ATTRIBUTE_NODE ? "integers or a node" : "integers";
-    case NEAP_KIND_TENSOR:
-        return "a value";
-    default:
-        return "a node";
+    char text[32];
+    bool open = flags & NEAP_ATTRIBUTE_OPEN && value == NEAP_NO_BOUND;
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    luaL_addstring(b, open ? "false" : text);
+}
+
+static void add_number(luaL_Buffer *b, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%g", value);
+    luaL_addstring(b, text);
+}
+
+static void add_quoted(luaL_Buffer *b, const char *text)
+{
+    luaL_addchar(b, '"');
+    luaL_addstring(b, text);
+    luaL_addchar(b, '"');
+}
+
+/* "{1, 2}", "{{1, 1}, {2, 2}}" */
+static void add_list(luaL_Buffer *b, const neap_attribute *value, unsigned flags)
+{
+    luaL_addchar(b, '{');
+    for (size_t i = 0; i < value->count; i++) {
+        luaL_addstring(b, i ? ", " : "");
+        if (value->kind == NEAP_KIND_INTS) {
+            add_integer(b, value->integers[i], flags);
+        } else if (value->kind == NEAP_KIND_FLOATS) {
+            add_number(b, value->numbers[i]);
+        } else {
+            luaL_addchar(b, '{');
+            add_integer(b, value->pairs[i].first, flags);
+            luaL_addstring(b, ", ");
+            add_integer(b, value->pairs[i].second, flags);
+            luaL_addchar(b, '}');
+        }
     }
+    luaL_addchar(b, '}');
 }
 
 /* "=0.5": a default as Lua would write it; nothing where there is none. */
-static void add_default(luaL_Buffer *b, const neap_attribute *value)
+static void add_default(luaL_Buffer *b, const neap_attribute_info *row)
 {
-    char text[64];
+    const neap_attribute *value = &row->fallback;
+    if (value->kind == NEAP_KIND_NONE || value->kind == NEAP_KIND_TENSOR)
+        return;
+    luaL_addchar(b, '=');
     switch (value->kind) {
     case NEAP_KIND_INT:
-        snprintf(text, sizeof text, "=%lld", (long long)value->integer);
-        luaL_addstring(b, text);
+        add_integer(b, value->integer, row->flags);
         break;
     case NEAP_KIND_FLOAT:
-        snprintf(text, sizeof text, "=%g", value->number);
-        luaL_addstring(b, text);
+        add_number(b, value->number);
         break;
     case NEAP_KIND_BOOL:
-        luaL_addstring(b, value->integer ? "=true" : "=false");
+        luaL_addstring(b, value->integer ? "true" : "false");
         break;
     case NEAP_KIND_STRING:
-        luaL_addstring(b, "=\"");
-        luaL_addstring(b, value->string);
-        luaL_addstring(b, "\"");
+        add_quoted(b, value->string);
         break;
     case NEAP_KIND_DTYPE:
-        luaL_addstring(b, "=\"");
-        luaL_addstring(b, neap_dtype_name((neap_dtype)value->integer));
-        luaL_addstring(b, "\"");
-        break;
-    case NEAP_KIND_INTS:
-        luaL_addstring(b, "={");
-        for (size_t i = 0; i < value->count; i++) {
-            snprintf(text, sizeof text, i ? ", %lld" : "%lld",
-                     (long long)value->integers[i]);
-            luaL_addstring(b, text);
-        }
-        luaL_addstring(b, "}");
+        add_quoted(b, neap_dtype_name((neap_dtype)value->integer));
         break;
     default:
-        break;
+        add_list(b, value, row->flags);
     }
 }
 
@@ -89,7 +98,7 @@ static void add_signature(luaL_Buffer *b, const neap_op_info *info)
         luaL_addstring(b, i ? ", " : *info->inputs ? "; " : "");
         luaL_addstring(b, optional ? "[" : "");
         luaL_addstring(b, row->name);
-        add_default(b, &row->fallback);
+        add_default(b, row);
         luaL_addstring(b, optional ? "]" : "");
     }
     luaL_addstring(b, ")");
@@ -125,7 +134,9 @@ static void add_operation(luaL_Buffer *b, const neap_op_info *info)
         luaL_addstring(b, i ? "  " : "\n  ");
         luaL_addstring(b, info->attributes[i].name);
         luaL_addstring(b, ": ");
-        luaL_addstring(b, kind_name(&info->attributes[i]));
+        char what[256];
+        neap_attribute_text(&info->attributes[i], what, sizeof what);
+        luaL_addstring(b, what);
         luaL_addstring(b, "\n");
     }
     if (info->results && *info->results && strchr(info->results, ' ')) {

@@ -77,7 +77,8 @@ static void push_size(lua_State *L, const neap_node *n)
         lua_pushnil(L);
 }
 
-/* Pushes a sequence of the neighbours of the node at index 1. */
+/* Pushes a sequence of the neighbours of the node at index 1; false for an optional input
+ * that is absent before others. */
 static void push_nodes(lua_State *L, const neap_node *n, size_t count,
                        neap_node *(*at)(const neap_node *, size_t))
 {
@@ -85,62 +86,26 @@ static void push_nodes(lua_State *L, const neap_node *n, size_t count,
     int owner = lua_gettop(L);
     lua_createtable(L, count < 1 << 24 ? (int)count : 0, 0);
     for (size_t i = 0; i < count; i++) {
-        neap__lua_pushnode(L, owner, at(n, i));
+        if (at(n, i))
+            neap__lua_pushnode(L, owner, at(n, i));
+        else
+            lua_pushboolean(L, 0);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-}
-
-static void push_attribute(lua_State *L, int owner, const neap_attribute *a)
-{
-    switch (a->kind) {
-    case NEAP_KIND_NONE:
-        lua_pushnil(L);
-        break;
-    case NEAP_KIND_INT:
-        lua_pushinteger(L, a->integer);
-        break;
-    case NEAP_KIND_FLOAT:
-        lua_pushnumber(L, a->number);
-        break;
-    case NEAP_KIND_BOOL:
-        lua_pushboolean(L, a->integer != 0);
-        break;
-    case NEAP_KIND_STRING:
-        lua_pushstring(L, a->string);
-        break;
-    case NEAP_KIND_DTYPE:
-        lua_pushstring(L, neap_dtype_name((neap_dtype)a->integer));
-        break;
-    case NEAP_KIND_INTS:
-        lua_createtable(L, (int)a->count, 0);
-        for (size_t i = 0; i < a->count; i++) {
-            lua_pushinteger(L, a->integers[i]);
-            lua_rawseti(L, -2, (lua_Integer)i + 1);
-        }
-        break;
-    case NEAP_KIND_TENSOR: {
-        neap__lua_tensor *box = neap__lua_newtensor(L);
-        neap__lua_fill(neap__lua_self(L), box, neap_tensor_retain(a->tensor));
-        break;
-    }
-    case NEAP_KIND_NODE:
-        neap__lua_pushnode(L, owner, a->node);
-        break;
     }
 }
 
 static void push_attributes(lua_State *L, const neap_node *n)
 {
-    const neap_op_info *info = neap_op_find(neap_node_op(n));
+    const neap_op_info *info = neap_node_info(n);
     neap_error err = NEAP_ERROR_INIT;
     neap_attribute value;
     lua_getiuservalue(L, 1, 1);
     int owner = lua_gettop(L);
     lua_newtable(L);
-    for (size_t i = 0; info && i < info->attribute_count; i++) {
+    for (size_t i = 0; i < info->attribute_count; i++) {
         if (neap_node_attribute(n, i, &value, &err) != NEAP_OK)
             neap__lua_raise(L, &err);
-        push_attribute(L, owner, &value);
+        neap__lua_pushattribute(L, owner, &info->attributes[i], &value);
         lua_setfield(L, -2, info->attributes[i].name);
     }
 }

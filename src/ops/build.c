@@ -78,7 +78,7 @@ neap_node *neap__build_public(neap_graph *g, const char *function, const neap__o
     if (!neap__graph_ready(g, function, err))
         return NULL;
     for (size_t i = 0; i < input_count; i++)
-        if (!inputs || !inputs[i]) {
+        if (!inputs || (!inputs[i] && !neap__is_optional(op, i))) {
             char name[80];
             neap__text text = neap__text_over(name, sizeof name);
             neap__text_input(&text, op, i);
@@ -91,6 +91,21 @@ neap_node *neap__build_public(neap_graph *g, const char *function, const neap__o
     if (n && outputs)
         build_results(g, n, outputs, n->result_count, &first, err);
     return neap__failed(err) ? NULL : first;
+}
+
+bool neap__options(void *to, size_t size, const void *from, const char *function,
+                   neap_error *err)
+{
+    size_t given;
+    if (!from || neap__failed(err))
+        return true;
+    memcpy(&given, from, sizeof given);
+    if (given < sizeof given) {
+        neap__fail(err, NEAP_EARG, "%s: options.size is %zu", function, given);
+        return false;
+    }
+    memcpy(to, from, given < size ? given : size);
+    return true;
 }
 
 /* ---- Sources --------------------------------------------------------------------- */

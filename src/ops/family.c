@@ -1,9 +1,47 @@
 /* family.c - what the families of operations share; see family.h. */
+#include "cpu/move.h"
+#include "cpu/program.h"
 #include "ops/family.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* ---- Attributes -------------------------------------------------------------------- */
+
+double neap__number_of(const neap_node *n, const char *name)
+{
+    const neap__value *v = neap__attribute(n, name);
+    return v->kind == NEAP_KIND_INT ? (double)v->integer : v->number;
+}
+
+const char *neap__value_text(char buffer[NEAP__NUMBER_SIZE], const neap__value *v)
+{
+    neap__text text = neap__text_over(buffer, NEAP__NUMBER_SIZE);
+    if (v->kind == NEAP_KIND_INT)
+        neap__text_add(&text, "%" PRId64, v->integer);
+    else if (v->kind == NEAP_KIND_BOOL)
+        neap__text_add(&text, "%s", v->integer ? "true" : "false");
+    else
+        neap__text_number(&text, v->number, -1);
+    return buffer;
+}
+
+int neap__element_of(const neap_node *n, const char *name, neap_dtype dtype,
+                     unsigned char element[8], neap_error *err)
+{
+    const neap__value *v = neap__attribute(n, name);
+    char text[NEAP__NUMBER_SIZE];
+    uint64_t bits = 0;
+    const bool fits = v->kind == NEAP_KIND_FLOAT
+                          ? neap__store_number(dtype, &bits, 0, v->number)
+                          : (v->kind == NEAP_KIND_INT || dtype == NEAP_BOOL) &&
+                                neap__store_integer(dtype, &bits, 0, v->integer);
+    if (!fits)
+        return neap__fail(err, NEAP_ERANGE, "%s = %s is not a %s", name,
+                          neap__value_text(text, v), neap_dtype_name(dtype));
+    memcpy(element, &bits, sizeof bits);
+    return NEAP_OK;
+}
 
 int neap__dtype_of(const neap__inference *i, const char *name, neap__dtypes set,
                    neap_dtype *dtype)
@@ -123,7 +161,8 @@ int neap__infer_merge(neap__inference *i)
 /* Elements of a value that may be known; -1 for one that never is. */
 static int64_t knowable(const neap__fact *f)
 {
-    if (!neap__is_integer(f->dtype) || f->shape.rank < 0 || f->shape.rank > 1)
+    if (!neap__is_integer(f->dtype) || f->dtype == NEAP_UINT64 || f->shape.rank < 0 ||
+        f->shape.rank > 1)
         return -1;
     int64_t count = f->shape.rank ? f->shape.dims[0] : 1;
     return count <= NEAP__KNOWN ? count : -1;
@@ -166,8 +205,12 @@ int64_t neap__wrap(neap_dtype dtype, int64_t value)
         return (uint8_t)value;
     case NEAP_INT16:
         return (int16_t)value;
+    case NEAP_UINT16:
+        return (uint16_t)value;
     case NEAP_INT32:
         return (int32_t)value;
+    case NEAP_UINT32:
+        return (uint32_t)value;
     default:
         return value;
     }
@@ -232,17 +275,7 @@ neap_node *neap__derive(neap__grad *g, const neap__op *op, neap_node *const *inp
 
 neap_attribute neap__given(const neap_node *n, const char *name)
 {
-    const neap__value *v = neap__attribute(n, name);
-    neap_attribute a = neap_attribute_none(name);
-    a.kind = v->kind;
-    a.integer = v->integer;
-    a.number = v->number;
-    a.string = v->string;
-    a.integers = v->integers;
-    a.count = v->count;
-    a.tensor = v->tensor;
-    a.node = v->kind == NEAP_KIND_NODE ? n->inputs[v->input] : NULL;
-    return a;
+    return neap__attribute_of(n, name, neap__attribute(n, name));
 }
 
 neap_node *neap__broadcast_as(neap__grad *g, neap_node *x, neap_node *like)

@@ -41,6 +41,15 @@
 #define NEAP__REAL(text, value) NEAP__DEFAULT(text, FLOAT, number, value)
 #define NEAP__FLAG(text, value) NEAP__DEFAULT(text, BOOL, integer, value)
 #define NEAP__DTYPE(text, value) NEAP__DEFAULT(text, DTYPE, integer, value)
+/* A number kept as it is given, integer or not; `more` are bits of further kinds. */
+#define NEAP__NUMBER(text, value, more)                                                  \
+    {                                                                                    \
+        .name = text, .kind = NEAP_KIND_FLOAT,                                           \
+        .fallback = {.name = text, .kind = NEAP_KIND_INT, .integer = value},             \
+        .also = NEAP_KIND_BIT(NEAP_KIND_INT) | (more)                                    \
+    }
+/* An element of some dtype: a number or a boolean. */
+#define NEAP__SCALAR(text, value) NEAP__NUMBER(text, value, NEAP_KIND_BIT(NEAP_KIND_BOOL))
 /* Dimensions: integers, or a node whose value specialises the plan. */
 #define NEAP__SIZES(text)                                                                \
     NEAP__ROW(text, INTS,                                                                \
@@ -55,6 +64,15 @@ static inline int neap__told(const neap_error *err)
     return err && err->code ? err->code : NEAP_EARG;
 }
 
+/* A number attribute, of a row that may keep integers. */
+double neap__number_of(const neap_node *n, const char *name);
+/* A number or boolean attribute as one element of a dtype; ERANGE if that cannot hold
+ * it. */
+int neap__element_of(const neap_node *n, const char *name, neap_dtype dtype,
+                     unsigned char element[8], neap_error *err);
+/* The same as a text for messages. */
+#define NEAP__NUMBER_SIZE 40
+const char *neap__value_text(char buffer[NEAP__NUMBER_SIZE], const neap__value *v);
 /* The value of a dtype attribute; EDTYPE if it is not in the set. */
 int neap__dtype_of(const neap__inference *i, const char *name, neap__dtypes set,
                    neap_dtype *dtype);

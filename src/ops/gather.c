@@ -3,10 +3,10 @@
  * params are seen as (batch, outer, count, inner): the dimensions that indices share,
  * those before the axis, the axis, those after it. indices are (batch, n), the result
  * (batch, outer, n, inner). */
+#include "cpu/move.h"
 #include "ops/family.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* ---- gather ------------------------------------------------------------------------ */
 
@@ -194,23 +194,6 @@ NEAP_OP(gather_gradient) = {
 
 /* ---- one_hot ----------------------------------------------------------------------- */
 
-/* One element of the result's dtype, from an attribute. */
-static int element_of(const neap_node *n, const char *name, neap_dtype dtype,
-                      unsigned char element[8], neap_error *err)
-{
-    uint64_t value = 0;
-    const double number = neap__attribute(n, name)->number;
-    if (!neap__store_number(dtype, &value, 0, number)) {
-        char text[40];
-        neap__text t = neap__text_over(text, sizeof text);
-        neap__text_number(&t, number, -1);
-        return neap__fail(err, NEAP_ERANGE, "%s = %s is not a %s", name, text,
-                          neap_dtype_name(dtype));
-    }
-    memcpy(element, &value, sizeof value);
-    return NEAP_OK;
-}
-
 static int infer_one_hot(neap__inference *i)
 {
     const neap__shape *x = &i->in[0].shape;
@@ -218,10 +201,12 @@ static int infer_one_hot(neap__inference *i)
     neap__known depth;
     int axis, status = neap__dtype_of(i, "dtype", NEAP__ANY, &i->out->dtype);
     status = status ? status : neap__integers(i->node, i->in, "depth", &depth, i->err);
-    status =
-        status ? status : element_of(i->node, "on_value", i->out->dtype, element, i->err);
-    status = status ? status
-                    : element_of(i->node, "off_value", i->out->dtype, element, i->err);
+    status = status
+                 ? status
+                 : neap__element_of(i->node, "on_value", i->out->dtype, element, i->err);
+    status = status
+                 ? status
+                 : neap__element_of(i->node, "off_value", i->out->dtype, element, i->err);
     if (status)
         return status;
     i->out->shape = neap__unknown_shape();
@@ -255,10 +240,12 @@ static int bind_one_hot(neap__binding *b)
     args->dtype = b->out->dtype;
     args->index = b->in[0].dtype;
     int axis, status = neap__axis_of(b->node, b->out->shape.rank, &axis, b->err);
-    status =
-        status ? status : element_of(b->node, "on_value", args->dtype, args->on, b->err);
-    status = status ? status
-                    : element_of(b->node, "off_value", args->dtype, args->off, b->err);
+    status = status
+                 ? status
+                 : neap__element_of(b->node, "on_value", args->dtype, args->on, b->err);
+    status = status
+                 ? status
+                 : neap__element_of(b->node, "off_value", args->dtype, args->off, b->err);
     if (status)
         return status;
     neap__split(&b->out->shape, axis, &args->outer, &args->depth, &args->inner);
@@ -276,7 +263,7 @@ NEAP_OP(one_hot) = {
     NEAP__ROWS(NEAP__ROW("depth", INT,
                          NEAP_ATTRIBUTE_REQUIRED | NEAP_ATTRIBUTE_NODE |
                              NEAP_ATTRIBUTE_SHAPE),
-               NEAP__REAL("on_value", 1), NEAP__REAL("off_value", 0),
+               NEAP__SCALAR("on_value", 1), NEAP__SCALAR("off_value", 0),
                NEAP__INT("axis", -1), NEAP__DTYPE("dtype", NEAP_FLOAT32)),
     .dtypes = NEAP__INDEX,
     .infer = infer_one_hot,

@@ -34,12 +34,46 @@ neap_node *neap__build_public(neap_graph *g, const char *function, const neap__o
                               neap_node *const *inputs, size_t input_count,
                               const neap_attribute *attributes, size_t attribute_count,
                               neap_node **outputs, neap_error *err);
+/* Before that: `to` holds the defaults, `size` bytes, and takes what the caller's struct
+ * has of it. False if that has no proper size. */
+bool neap__options(void *to, size_t size, const void *from, const char *function,
+                   neap_error *err);
+/* The fields of options as attributes. */
+static inline neap_attribute neap__option(const char *name, neap_attribute value)
+{
+    value.name = name;
+    return value;
+}
+static inline neap_attribute neap__option_dtype(const char *name, neap_dtype value)
+{
+    return value ? neap_attribute_dtype(name, value) : neap_attribute_none(name);
+}
+#define NEAP__POINTER_OPTION(of, type)                                                   \
+    static inline neap_attribute neap__option_##of(const char *name, type value)         \
+    {                                                                                    \
+        return value ? neap_attribute_##of(name, value) : neap_attribute_none(name);     \
+    }
+#define NEAP__LIST_OPTION(of, type)                                                      \
+    static inline neap_attribute neap__option_##of(const char *name, const type *values, \
+                                                   size_t count)                         \
+    {                                                                                    \
+        return values ? neap_attribute_##of(name, values, count)                         \
+                      : neap_attribute_none(name);                                       \
+    }
+NEAP__POINTER_OPTION(string, const char *)
+NEAP__POINTER_OPTION(tensor, neap_tensor *)
+NEAP__POINTER_OPTION(node, neap_node *)
+NEAP__POINTER_OPTION(body, struct neap__body *)
+NEAP__LIST_OPTION(ints, int64_t)
+NEAP__LIST_OPTION(floats, double)
+NEAP__LIST_OPTION(pairs, neap_pair)
 /* A rank-0 constant; `name` may be NULL. */
 neap_node *neap__scalar(neap_graph *g, neap_dtype dtype, double value, const char *name,
                         neap_error *err);
 
 /* ---- Products (matmul.c) --------------------------------------------------------- */
 
+typedef struct neap__gemm neap__gemm; /* cpu/gemm.h */
 /* The sizes of a matmul node's product from whole facts: all of the struct but `isa`,
  * `epilogue` and `engine`. */
 void neap__matmul_fix(const neap_node *n, const neap__fact *a, const neap__fact *b,

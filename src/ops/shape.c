@@ -1,5 +1,6 @@
 /* shape.c - other shapes for the same elements: permuted, reshaped, broadcast. What
  * only renames dimensions is an alias, which costs nothing. */
+#include "cpu/element.h"
 #include "ops/family.h"
 
 #include <inttypes.h>

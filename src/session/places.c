@@ -122,15 +122,15 @@ static int check_feeds(const neap__running *r, const places *p, neap_tensor *con
     return NEAP_OK;
 }
 
-static int check_constants(const neap__structure *s, const places *p,
+static int check_constants(const neap__outline *o, const places *p,
                            neap_tensor *const *out, neap_error *err)
 {
     char node[NEAP__NODE_SIZE];
-    for (uint32_t i = 0; i < s->constant_count; i++) {
-        const neap_tensor *place = shared(p, s->constants[i]);
+    for (uint32_t i = 0; i < o->constant_count; i++) {
+        const neap_tensor *place = shared(p, o->constants[i]);
         if (!place)
             continue;
-        const neap__item *item = s->items;
+        const neap__item *item = o->items;
         while (item->role != NEAP__ROLE_CONSTANT || item->slot != i)
             item++;
         return neap__fail(err, NEAP_EARG, "out[%u] shares memory with %s",
@@ -152,7 +152,7 @@ static const neap_tensor *shared_by_one(const places *p, neap_tensor *const *val
 
 /* All of the session, not only those that this run reads; these alone have a name here,
  * for the graph may be growing. */
-static int check_variables(const neap__running *r, const neap__structure *structure,
+static int check_variables(const neap__running *r, const neap__outline *o,
                            const places *p, neap_tensor *const *out, neap_error *err)
 {
     neap_session *s = r->session;
@@ -165,22 +165,22 @@ static int check_variables(const neap__running *r, const neap__structure *struct
         place = shared_by_one(p, r->first, r->first_count, &which);
     if (!place)
         return NEAP_OK;
-    for (uint32_t i = 0; i < structure->variable_count; i++) {
-        if ((size_t)structure->variables[i].node->list_index == which)
-            neap__node_text(node, structure->variables[i].node);
+    for (uint32_t i = 0; i < o->variable_count; i++) {
+        if ((size_t)o->variables[i].node->list_index == which)
+            neap__node_text(node, o->variables[i].node);
     }
     return neap__fail(err, NEAP_EARG, "out[%u] shares memory with %s",
                       number_of(out, place), node);
 }
 
-int neap__check_places(const neap__running *r, const neap__structure *s,
-                       neap_tensor *const *out, neap_tensor **room, neap_error *err)
+int neap__check_places(const neap__running *r, const neap__outline *o, neap_tensor **room,
+                       neap_error *err)
 {
     places p = {room, 0};
-    int status = check_each(&p, out, r->fetch_count, err);
+    int status = check_each(&p, r->out, r->fetch_count, err);
     if (!p.count || status)
         return status;
-    status = check_feeds(r, &p, out, err);
-    status = status ? status : check_constants(s, &p, out, err);
-    return status ? status : check_variables(r, s, &p, out, err);
+    status = check_feeds(r, &p, r->out, err);
+    status = status ? status : check_constants(o, &p, r->out, err);
+    return status ? status : check_variables(r, o, &p, r->out, err);
 }
