@@ -90,7 +90,7 @@ local function cut(g, state, run, roll)
     elseif not step.drawn then -- else its shape may be another in neap
       run.fed[step.id], run.callable = step.cut(roll, natural.values[step.id].shape), false
     end
-    if not graph.whole(step.dims) then
+    if not graph.is_whole(step.dims) then
       return
     end
   end

@@ -1,7 +1,6 @@
 --- Operations of the host for random graphs: neap.op in Lua, each node an operation of its own,
 -- which writes down that it ran and with what. What they compute is said once, on plain tensors,
 -- for neap and for the evaluator.
-local helper = require "helper"
 local neap = require "neap"
 local plain = require "random.plain"
 
@@ -70,9 +69,11 @@ host.kinds = {
   },
 }
 
+--- Of a tensor, or of a number as neap gives it for rank 0.
 function host.from_neap(value, dtype)
-  local flat, shape = helper.flat(value)
-  return plain.make(dtype or value.dtype, shape, function(i)
+  local t = type(value) == "userdata" and value or neap.tensor(value, dtype)
+  local flat = t:reshape({ t.size }):totable()
+  return plain.make(t.dtype, t.shape, function(i)
     return flat[i]
   end)
 end

@@ -103,7 +103,7 @@ function Shrinker:bypass(step)
   end
   for _, reader in ipairs(self.best.graph.steps) do
     for k, other in ipairs(reader.inputs) do
-      if other == step and not (reader.updates and reader.updates[k]) then
+      if other == step and not (reader.fixed or reader.updates and reader.updates[k]) then
         local inputs = { table.unpack(reader.inputs) }
         inputs[k] = input
         self:set(reader, "inputs", inputs)
