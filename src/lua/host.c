@@ -6,7 +6,8 @@
  * the box by that key, so that it fails, and does not crash, when the graph outlives the
  * box or runs where there is no Lua state. All that a callback does in Lua is protected:
  * invariant 2 of binding.h holds for the core too. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 #include <string.h>
 
@@ -340,13 +341,12 @@ static void register_once(lua_State *L, int box, int owner)
     lua_pop(L, 1);
 }
 
-void neap__lua_prepare_host(lua_State *L, int owner)
+/* Within neap__lua_build, whose upvalue 3 is the operation's box. */
+static void prepare(lua_State *L, int owner)
 {
-    if (lua_type(L, lua_upvalueindex(3)) == LUA_TUSERDATA) {
-        lua_pushvalue(L, lua_upvalueindex(3));
-        register_once(L, lua_gettop(L), owner);
-        lua_pop(L, 1);
-    }
+    lua_pushvalue(L, lua_upvalueindex(3));
+    register_once(L, lua_gettop(L), owner);
+    lua_pop(L, 1);
 }
 
 /* ---- Defining -------------------------------------------------------------------- */
@@ -357,6 +357,24 @@ static void check_function(lua_State *L, int index, const char *name)
         return;
     neap__lua_error(L, "op: argument '%s': a function expected, got %s", name,
                     neap__lua_type(L, index));
+}
+
+/* Raises what the core has to say of a name and of inputs, by a graph for that alone: so
+ * that it is told where the operation is made, and not where it is used first. */
+static void check_signature(lua_State *L, const char *name, const char *inputs)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    const neap_op op = {.size = sizeof op,
+                        .name = name,
+                        .inputs = inputs,
+                        .result_count = 1,
+                        .compute = call_compute};
+    neap_graph *g = neap_graph_new(&err);
+    if (g)
+        neap_graph_register(g, &op, &err);
+    neap_graph_free(g);
+    if (err.code)
+        neap__lua_raise_as(L, "op", &err);
 }
 
 /* Slots: name, inputs, infer, compute, gradient, results. */
@@ -381,6 +399,7 @@ static int host_new(lua_State *L)
         neap__lua_error(L, "op: argument 'results': a number from 1 to %d expected",
                         MAX_RESULTS);
     }
+    check_signature(L, name, inputs);
     int count = neap__lua_words(inputs);
     size_t text_size = strlen(inputs) + 1;
     host *h =
@@ -403,6 +422,7 @@ static int host_new(lua_State *L)
     char *text = (char *)(h->names + count + 1);
     neap__lua_describe(&h->op, &h->info, &to, &text);
     h->op.results = (int)results;
+    h->op.prepare = prepare;
     neap__lua_get(L, STATE_OBJECTS);
     lua_pushvalue(L, box);
     lua_rawseti(L, -2, h->number);
