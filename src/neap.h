@@ -530,10 +530,26 @@ typedef struct neap_op {
                     size_t y_count, neap_node **dx, neap_error *err);
     void (*release)(void *user); /* when the graph goes; may be NULL */
     void *user;
+    /* A schema, and callbacks that are told the node, whose values neap_node_attribute
+     * reads; each stands in for the one without `_node` where it is not NULL. Inputs are
+     * in the places of neap_node_input: NULL, or of NEAP_DTYPE_NONE, where one is absent,
+     * and nodes in the place of integers behind the others. */
+    const neap_attribute_info *attributes;
+    size_t attribute_count;
+    int (*infer_node)(void *user, void *caller, const neap_node *n,
+                      const neap_op_shape *in, size_t in_count, neap_op_shape *out,
+                      size_t out_count, neap_error *err);
+    int (*compute_node)(void *user, void *caller, const neap_node *n,
+                        neap_tensor *const *in, size_t in_count, neap_tensor **out,
+                        size_t out_count, neap_error *err);
+    int (*gradient_node)(void *user, void *caller, neap_graph *g, const neap_node *n,
+                         neap_node *const *x, size_t x_count, neap_node *const *y,
+                         neap_node *const *dy, size_t y_count, neap_node **dx,
+                         neap_error *err);
 } neap_op;
 
-/* Makes `op` known to this graph, to be built with neap_build. The struct and its strings
- * are copied. NEAP_EARG for a name that exists. */
+/* Makes `op` known to this graph, to be built with neap_build. The struct, its strings and
+ * its schema are copied. NEAP_EARG for a name that exists. */
 NEAP_API int neap_graph_register(neap_graph *g, const neap_op *op, neap_error *err);
 
 /* ---- Gradients and training ------------------------------------------------------ */

@@ -361,6 +361,8 @@ void neap__name_drop(neap_graph *g, neap__name *name, neap__name *base);
  * the code told. */
 int neap__attributes_set(neap_node *n, neap__value *values, const neap_attribute *given,
                          size_t count, neap_error *err);
+/* What the value points to is there: EARG "attribute "x": integers expected, got NULL". */
+int neap__attribute_whole(const neap_attribute *given, const char *name, neap_error *err);
 /* A value as an attribute of that name, to be shown or given to another node; what it
  * points to is the node's. */
 neap_attribute neap__attribute_of(const neap_node *n, const char *name,

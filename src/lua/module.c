@@ -129,6 +129,7 @@ static int open_module(lua_State *L)
     neap__lua_open_graph(L);
     neap__lua_open_ops(L);
     neap__lua_open_special(L);
+    neap__lua_open_call(L);
     neap__lua_open_node(L);
     neap__lua_open_tensor(L);
     neap__lua_open_pack(L);
