@@ -58,7 +58,7 @@ static int lay_out(neap__activation *f, neap_error *err)
     f->bases[NEAP__BASE_BLOCK] = block + head;
     f->bases[NEAP__BASE_NULL] = NULL;
     for (uint32_t i = 0; i < o->feed_count; i++)
-        f->bases[p->first_feed + i] = (void *)f->feeds[i];
+        f->bases[p->first_feed + i] = (void *)neap__argument_of(f, i).data;
     for (uint32_t i = 0; i < o->variable_count; i++)
         f->bases[p->first_variable + i] = f->pinned[i]->data;
     for (uint32_t i = 0; i < s->first_carry; i++)
@@ -120,7 +120,7 @@ static neap_tensor *holder(const neap__activation *f, const neap__fetch *from)
     case NEAP__FROM_RESULT:
         return f->results[from->index];
     case NEAP__FROM_FEED:
-        return f->fed ? f->fed[from->index] : NULL;
+        return neap__argument_of(f, from->index).tensor;
     case NEAP__FROM_VARIABLE:
         return f->pinned[from->index];
     case NEAP__FROM_CONSTANT:
@@ -303,9 +303,14 @@ static void drop_results(neap__activation *f)
 static int next_plan(neap__activation *f, neap_error *err)
 {
     neap__plan *next = NULL;
-    int status = f->run->plan(f->run->context, f, &next, err);
-    if (status)
-        return status;
+    if (!f->plan && f->guess && neap__plan_serves(f->guess, f)) {
+        next = f->guess;
+        f->guess = NULL;
+    } else {
+        int status = f->run->plan(f->run->context, f, &next, err);
+        if (status)
+            return status;
+    }
     drop_results(f);
     neap__plan_release(f->plan);
     f->plan = next;
@@ -336,26 +341,31 @@ void neap__activation_end(neap__activation *f)
     if (f->plan)
         drop_results(f);
     neap__plan_release(f->plan);
+    neap__plan_release(f->guess);
     for (uint32_t i = 0; i < f->carried_count; i++)
         neap_tensor_release(f->carried[i]);
-    f->plan = NULL;
+    f->plan = f->guess = NULL;
     f->carried_count = 0;
 }
 
-bool neap__plan_serves(const neap__plan *p, const neap__fact *feeds)
+bool neap__plan_of_shapes(const neap__plan *p)
 {
     const neap__structure *s = p->structure;
     const neap__outline *o = s->outline;
-    if (o->open || s->before)
-        return false;
-    for (uint32_t i = 0; i < o->variable_count; i++) {
-        if (s->variable_values[i])
-            return false;
-    }
+    bool values = o->open || s->before;
+    for (uint32_t i = 0; i < o->variable_count; i++)
+        values |= s->variable_values[i];
+    for (uint32_t i = 0; i < o->feed_count; i++)
+        values |= s->feed_values[i];
+    return !values;
+}
+
+bool neap__plan_serves(const neap__plan *p, const neap__activation *f)
+{
+    const neap__outline *o = p->structure->outline;
     for (uint32_t i = 0; i < o->feed_count; i++) {
-        if (s->feed_values[i] ||
-            (o->feeds[i] != NEAP__NONE &&
-             !neap__shape_equal(&feeds[i].shape, &p->feed_shapes[i])))
+        if (o->feeds[i] != NEAP__NONE &&
+            !neap__shape_equal(neap__argument_of(f, i).shape, &p->feed_shapes[i]))
             return false;
     }
     return true;

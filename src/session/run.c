@@ -123,27 +123,16 @@ static bool stopped(void *context)
 static int lay_frame(neap__running *r, neap__activation *f, neap_error *err)
 {
     const neap__outline *o = f->outline;
-    size_t feeds = r->feed_count,
-           held = (size_t)o->variable_count + o->write_count + o->fetch_count;
-    char *at = neap__block_take(
-        &r->run.block, r->session->account,
-        feeds * (sizeof(neap__fact) + 2 * sizeof(void *)) + held * sizeof(void *), err);
+    size_t held = (size_t)o->variable_count + o->write_count + o->fetch_count;
+    neap_tensor **at =
+        neap__block_take(&r->run.block, r->session->account, held * sizeof *at, err);
     if (!at)
         return err->code;
-    neap__fact *facts = (neap__fact *)(void *)at;
-    f->facts = facts;
-    f->feeds = (const void **)(void *)(facts + feeds);
-    f->fed = (neap_tensor **)(void *)(f->feeds + feeds);
-    f->pinned = f->fed + feeds;
+    memset((void *)at, 0, held * sizeof *at);
+    f->given = r->feeds;
+    f->pinned = at;
     f->written = f->pinned + o->variable_count;
     f->values = f->written + o->write_count;
-    memset((void *)f->pinned, 0, held * sizeof(void *));
-    for (size_t i = 0; i < feeds; i++) {
-        neap_tensor *t = r->feeds[i].value;
-        facts[i] = (neap__fact){t->dtype, t->shape, NULL};
-        f->feeds[i] = t->data;
-        f->fed[i] = t;
-    }
     return NEAP_OK;
 }
 
@@ -410,12 +399,12 @@ static int frame_begin(neap__running *r, neap__activation *f, neap_error *err)
 static void let_go(neap__activation *f, neap__mark mark)
 {
     const neap__outline *o = f->outline;
-    neap__activation_end(f);
     if (f->values) {
         release_all(f->values, o->fetch_count);
         release_all(f->pinned, o->variable_count);
         release_all(f->written, o->write_count);
     }
+    neap__activation_end(f); /* with which the outline may go */
     neap__block_back(&f->run->block, mark);
 }
 
@@ -424,10 +413,18 @@ static int run_outline(neap__running *r, neap__outline *o, bool commits,
 {
     neap__activation f = {.run = &r->run, .outline = o, .guess = r->guess};
     neap__mark mark = neap__block_mark(&r->run.block);
+    const neap__plan *guess = r->guess;
+    r->guess = NULL;
     int status = frame_begin(r, &f, err);
+    if (!status && guess && neap__plan_serves(guess, &f))
+        status = neap__check_takes(r, guess, err);
     status = status ? status : execute(r, &f, commits, out, err);
-    if (!status && r->callable && !f.plan->structure->before && f.plan != r->guess)
-        neap__callable_keep(r->callable, f.plan);
+    if (!status && f.plan != guess && neap__plan_of_shapes(f.plan)) {
+        if (r->callable)
+            neap__callable_keep(r->callable, f.plan);
+        else if (commits)
+            neap__keep_quick(r, f.plan);
+    }
     let_go(&f, mark);
     return status;
 }
@@ -478,12 +475,11 @@ int neap__run_whole(neap__running *r, neap_tensor **out, neap_error *err)
     int status = check_out(r, out, err);
     if (status)
         return status;
-    if (r->guess) {
-        o = r->guess->structure->outline;
-        neap__outline_retain(o);
-    } else {
-        status = neap__find_outline(r, &o, err);
-    }
+    if (!r->callable)
+        r->guess = neap__quick_plan(r);
+    if (r->guess) /* which holds its outline */
+        return run_outline(r, r->guess->structure->outline, true, out, err);
+    status = neap__find_outline(r, &o, err);
     status = status ? status : run_outline(r, o, true, out, err);
     neap__outline_release(o);
     return status;

@@ -104,6 +104,9 @@ int neap__find_outline(neap__running *r, neap__outline **out, neap_error *err);
  * the context is the neap__running). */
 int neap__next_plan(void *context, const neap__activation *f, neap__plan **out,
                     neap_error *err);
+/* A plan that serves what the run asks, if it was kept for that: held; else NULL. */
+neap__plan *neap__quick_plan(neap__running *r);
+void neap__keep_quick(neap__running *r, neap__plan *p);
 /* The plan of the stage after that one that was used last, held; NULL if there is none. */
 neap__plan *neap__plan_after(neap_session *s, const neap__plan *p);
 /* Whether the host's own tensors are of the dtypes and shapes that the stage will make. */
