@@ -1030,6 +1030,12 @@ NEAP_API neap_node *neap_matmul(neap_graph *g, neap_node *a, neap_node *b,
 #define neap_matmul(g, a, b, ...) \
     neap_matmul(g, a, b, NEAP__OPTIONS(__VA_ARGS__))
 
+/* The sum of the products of a and b over some axes of both. `axes` is a number n, for
+ * the last n axes of a and the first n of b, or two sequences: axes of a, and those of b
+ * that each goes with. The axes of a that are left come first, then those of b. */
+NEAP_API neap_node *neap_tensordot(neap_graph *g, neap_node *a, neap_node *b,
+                                   neap_attribute axes, neap_error *err);
+
 typedef struct neap_transpose_options {
     size_t size;
     const int64_t *perm;
@@ -1085,6 +1091,37 @@ NEAP_API neap_node *neap_concat(neap_graph *g, neap_node *const *x, size_t x_cou
 NEAP_API neap_node *neap_slice(neap_graph *g, neap_node *x, const int64_t *begin,
                                size_t begin_count, const int64_t *size, size_t size_count,
                                neap_error *err);
+
+/* Along each axis the elements begin, begin + stride, ... before stop, as Python's slices
+ * pick them: a negative bound counts from the end, one beyond the axis ends at it, and a
+ * negative stride goes backwards. Axes without an entry are whole. */
+NEAP_API neap_node *neap_strided_slice(neap_graph *g, neap_node *x, const int64_t *begin,
+                                       size_t begin_count, const int64_t *stop,
+                                       size_t stop_count, const int64_t *strides,
+                                       size_t strides_count, neap_error *err);
+
+typedef struct neap_pad_options {
+    size_t size;
+    const char *mode;
+    neap_attribute constant_value;
+} neap_pad_options;
+#define NEAP_PAD_OPTIONS_INIT \
+    {sizeof(neap_pad_options), "constant", NEAP_ATTRIBUTE_INIT}
+/* x with more elements around it: paddings[i] are how many before and after axis i. They
+ * are constant_value, or as `mode` says: "reflect" mirrors x at its first and last
+ * element, "symmetric" mirrors these too, "edge" repeats them. */
+NEAP_API neap_node *neap_pad(neap_graph *g, neap_node *x, const neap_pair *paddings,
+                             size_t paddings_count, const neap_pad_options *options,
+                             neap_error *err);
+#define neap_pad(g, x, paddings, paddings_count, ...) \
+    neap_pad(g, x, paddings, paddings_count, NEAP__OPTIONS(__VA_ARGS__))
+
+/* x with its elements moved by `shift` places along an axis, what leaves at one end
+ * coming in at the other; or by several shifts, each along the axis in its place, those
+ * of one axis adding up. */
+NEAP_API neap_node *neap_roll(neap_graph *g, neap_node *x, const int64_t *shift,
+                              size_t shift_count, const int64_t *axis, size_t axis_count,
+                              neap_error *err);
 
 typedef struct neap_gather_options {
     size_t size;
