@@ -240,8 +240,8 @@ NEAP_API neap_dtype neap_node_dtype(const neap_node *n);
 NEAP_API int neap_node_rank(const neap_node *n); /* -1: unknown */
 /* The static shape, -1 for an unknown dimension; NULL if the rank is unknown or 0. */
 NEAP_API const int64_t *neap_node_dims(const neap_node *n);
-/* Data inputs in the places of the signature, NULL where an optional one is absent and a
- * later one is not; then those that came as attributes; then NULL. */
+/* Data inputs in the places of the signature, NULL where an optional one is absent and
+ * something follows; behind all places those that came as attributes; then NULL. */
 NEAP_API size_t neap_node_input_count(const neap_node *n);
 NEAP_API neap_node *neap_node_input(const neap_node *n, size_t index);
 NEAP_API size_t neap_node_consumer_count(const neap_node *n);

@@ -72,7 +72,7 @@ struct neap_node {
     neap_node **controls;
     uint32_t input_count, control_count;
     uint32_t data_inputs; /* of input_count: those of the signature */
-    uint32_t absent; /* bit i: the signature's input i is not given, but a later one is */
+    uint32_t absent; /* bit i: the signature's input i is not given, something follows */
     neap__fact fact; /* of its one result; no value where there are several or none */
     neap__fact *results;   /* where neap__several: each has a `result` node; else NULL */
     uint32_t result_count; /* of `results` */
