@@ -103,8 +103,8 @@ typedef enum neap_dtype {
     NEAP_INT32 = 7,
     NEAP_INT64 = 8,
     NEAP_UINT8 = 9,
-    NEAP_BOOL = 10,   /* one byte, 0 or 1 */
-    NEAP_UINT16 = 11, /* 11 to 13 are reserved */
+    NEAP_BOOL = 10, /* one byte, 0 or 1 */
+    NEAP_UINT16 = 11,
     NEAP_UINT32 = 12,
     NEAP_UINT64 = 13
 } neap_dtype;
@@ -113,7 +113,7 @@ typedef enum neap_dtype {
 NEAP_API const char *neap_dtype_name(neap_dtype dtype);
 /* The dtype of that name, NEAP_DTYPE_NONE if there is none (or name is NULL). */
 NEAP_API neap_dtype neap_dtype_of(const char *name);
-/* Bytes of one element; 0 for NEAP_DTYPE_NONE and the reserved ones. */
+/* Bytes of one element; 0 for NEAP_DTYPE_NONE. */
 NEAP_API size_t neap_dtype_size(neap_dtype dtype);
 
 /* ---- Memory ---------------------------------------------------------------------- */
@@ -177,15 +177,20 @@ NEAP_API const void *neap_tensor_data(const neap_tensor *t);
  * neap allocated: else NULL. For filling a tensor that neap_tensor_copy made. */
 NEAP_API void *neap_tensor_edit(neap_tensor *t);
 /* Element `index` of an array of `dtype`, as a number (64-bit integers above 2^53 lose
- * bits) or as an integer (integers and booleans, exactly). */
+ * bits) or as an integer (integers and booleans, exactly; what lies outside of int64_t or
+ * uint64_t is its nearest end). */
 NEAP_API double neap_element_number(neap_dtype dtype, const void *data, int64_t index);
 NEAP_API int64_t neap_element_integer(neap_dtype dtype, const void *data, int64_t index);
+NEAP_API uint64_t neap_element_unsigned(neap_dtype dtype, const void *data,
+                                        int64_t index);
 /* Stores an element and returns 1; 0, and nothing stored, if the dtype cannot hold it:
  * 0.5 or 2^63 for int64, 300 for uint8, 1e300 for float32. Floats round to nearest. */
 NEAP_API int neap_element_store_number(neap_dtype dtype, void *data, int64_t index,
                                        double value);
 NEAP_API int neap_element_store_integer(neap_dtype dtype, void *data, int64_t index,
                                         int64_t value);
+NEAP_API int neap_element_store_unsigned(neap_dtype dtype, void *data, int64_t index,
+                                         uint64_t value);
 /* As NumPy prints, summarised over 1,000 elements; always ends in NUL. Returns the length
  * that the whole text has (as snprintf does); `text` may be NULL when size is 0. */
 NEAP_API size_t neap_tensor_text(const neap_tensor *t, char *text, size_t size);
@@ -227,6 +232,12 @@ NEAP_API void neap_graph_pop_scope(neap_graph *g);
 NEAP_API int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes,
                                       size_t count, neap_error *err);
 NEAP_API void neap_graph_pop_controls(neap_graph *g);
+/* How many pushes wait for their pop, and the pops of all but the first `depth` of them:
+ * for who calls code that may push and then fail. A callback of a host operation finds
+ * those open that were open when it was called; it can pop none of them, and what it does
+ * not pop is popped when it returns. */
+NEAP_API size_t neap_graph_depth(const neap_graph *g);
+NEAP_API void neap_graph_pop_to(neap_graph *g, size_t depth);
 /* The position that nodes made from now on report in the errors of a run ("model.lua",
  * 12); NULL for none; `file` is copied. `caller` is handed to the infer callbacks of host
  * operations. */
@@ -637,9 +648,10 @@ NEAP_API neap_graph *neap_session_graph(const neap_session *s); /* borrowed */
 
 /* Computes `fetches`. out[i] is NULL on entry and receives a new reference (NULL for an
  * operation without a value), or is the host's tensor of the right dtype and shape,
- * written in place; nobody else may hold that one. Feeds that the run does not need are
- * ignored. On an error every out[i] is as on entry, every variable and the random state
- * hold what they held before, and the session goes on. */
+ * written in place; nobody else may hold that one, and its memory may be that of no other
+ * such tensor, nor of a feed, a constant or a variable's value. Feeds that the run does
+ * not need are ignored. On an error every out[i] is as on entry, every variable and the
+ * random state hold what they held before, and the session goes on. */
 NEAP_API int neap_session_run(neap_session *s, const neap_feed *feeds, size_t feed_count,
                               neap_node *const *fetches, size_t fetch_count,
                               neap_tensor **out, neap_error *err);
@@ -870,15 +882,36 @@ NEAP_API neap_node *neap_exp(neap_graph *g, neap_node *x, neap_error *err);
 /* The natural logarithm of x, element by element; -inf at 0, NaN below. */
 NEAP_API neap_node *neap_log(neap_graph *g, neap_node *x, neap_error *err);
 
+/* The natural logarithm of 1 + x, element by element, with all its digits where x is near
+ * 0; -inf at -1, NaN below. */
+NEAP_API neap_node *neap_log1p(neap_graph *g, neap_node *x, neap_error *err);
+
 /* 1 / (1 + exp(-x)), element by element, without overflow. */
 NEAP_API neap_node *neap_sigmoid(neap_graph *g, neap_node *x, neap_error *err);
 
 /* Hyperbolic tangent of x, element by element. */
 NEAP_API neap_node *neap_tanh(neap_graph *g, neap_node *x, neap_error *err);
 
+/* log(1 + exp(x)), element by element, without overflow. */
+NEAP_API neap_node *neap_softplus(neap_graph *g, neap_node *x, neap_error *err);
+
 /* x where it is above 0, else 0, element by element; NaN for NaN. Its gradient at 0 is
  * 0. */
 NEAP_API neap_node *neap_relu(neap_graph *g, neap_node *x, neap_error *err);
+
+typedef struct neap_leaky_relu_options {
+    size_t size;
+    double alpha;
+} neap_leaky_relu_options;
+#define NEAP_LEAKY_RELU_OPTIONS_INIT \
+    {sizeof(neap_leaky_relu_options), 0.20000000000000001}
+/* x where it is above 0, else alpha times x, element by element. Its gradient at 0 is
+ * alpha. */
+NEAP_API neap_node *neap_leaky_relu(neap_graph *g, neap_node *x,
+                                    const neap_leaky_relu_options *options,
+                                    neap_error *err);
+#define neap_leaky_relu(g, x, ...) \
+    neap_leaky_relu(g, x, NEAP__OPTIONS(__VA_ARGS__))
 
 /* x + y, element by element with broadcasting; integers wrap. */
 NEAP_API neap_node *neap_add(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);

@@ -659,6 +659,58 @@ static void spec_whole(void)
     neap_graph_free(g);
 }
 
+/* ---- Bounds that only the run tells ---------------------------------------------- */
+
+static void spec_bounds(void)
+{
+    static const float three[] = {1, 2, 3};
+    neap_graph *g = neap_graph_new(&err);
+    neap_node *inputs[] = {input(g, NEAP_FLOAT32, 1, DIMS(3), "dy"),
+                           input(g, NEAP_FLOAT32, 1, DIMS(7), "x")},
+              *begin = input(g, NEAP_INT32, 1, DIMS(1), "begin");
+    const neap_attribute attributes[] = {
+        neap_attribute_node("begin", begin),
+        neap_attribute_ints("stop", DIMS(NEAP_NO_BOUND), 1),
+        neap_attribute_int("strides", -2),
+    };
+    neap_node *dx = neap_build(g, "strided_slice_gradient", inputs, 2, attributes, 3,
+                               NULL, NULL, 0, &err);
+    CHECK(dx && neap_node_dims(dx)[0] == 7);
+    neap_session *s = neap_session_new(g, NULL, &err);
+    neap_tensor *dy = neap_tensor_copy(NEAP_FLOAT32, 1, DIMS(3), three, &err),
+                *x = neap_tensor_copy(NEAP_FLOAT32, 1, DIMS(7), NULL, &err);
+    static const struct {
+        int32_t begin;
+        float expected[7]; /* the first below 0: an error */
+    } cases[] = {
+        {5, {0, 3, 0, 2, 0, 1, 0}},
+        {4, {3, 0, 2, 0, 1, 0, 0}},
+        {-2, {0, 3, 0, 2, 0, 1, 0}},
+        {6, {-1}},
+        {0, {-1}},
+        {INT32_MIN, {-1}},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        neap_tensor *at = neap_tensor_copy(NEAP_INT32, 1, DIMS(1), &cases[i].begin, &err),
+                    *out = NULL;
+        const neap_feed feeds[] = {{inputs[0], dy}, {inputs[1], x}, {begin, at}};
+        const int code = neap_session_run(s, feeds, 3, &dx, 1, &out, &err);
+        if (cases[i].expected[0] < 0)
+            CHECK(code == NEAP_ESHAPE && !out &&
+                  strstr(err.message, "elements along axis 0, and there are 3"));
+        else if (CHECK(!code && out))
+            CHECK(!memcmp(neap_tensor_data(out), cases[i].expected,
+                          sizeof cases[i].expected));
+        err = (neap_error)NEAP_ERROR_INIT;
+        neap_tensor_release(out);
+        neap_tensor_release(at);
+    }
+    neap_tensor_release(dy);
+    neap_tensor_release(x);
+    neap_session_free(s);
+    neap_graph_free(g);
+}
+
 int main(void)
 {
     spec_options();
@@ -670,5 +722,6 @@ int main(void)
     spec_equal();
     spec_merge();
     spec_whole();
+    spec_bounds();
     return check_report();
 }

@@ -61,6 +61,14 @@ static void spec_errors(void)
     neap__error_prefix(&err, "%s", wide);
     CHECK(strlen(err.message) <= 511);
 
+    memset(err.message, 'x', sizeof err.message); /* as a host may leave it */
+    memcpy(err.message + 509, "\xE2\x82\xAC", 3);
+    neap__error_end(&err);
+    CHECK(strlen(err.message) == 509 && err.message[508] == 'x');
+    strcpy(err.message, "short");
+    neap__error_end(&err);
+    CHECK_TEXT(err.message, "short");
+
     CHECK_TEXT(neap_status_name(NEAP_OK), "OK");
     CHECK_TEXT(neap_status_name(NEAP_ESHAPE), "ESHAPE");
     CHECK_TEXT(neap_status_name(NEAP_EBUSY), "EBUSY");

@@ -230,7 +230,7 @@ static void spec_attributes(void)
     CHECK(!build(g, "cast", x, NULL, axis, 1, "c", &err));
     CHECK_ERROR(err, NEAP_EDTYPE,
                 "cast \"c\": attribute \"dtype\": \"float23\" is not a dtype");
-    axis[0] = neap_attribute_dtype("dtype", NEAP_UINT64);
+    axis[0] = neap_attribute_dtype("dtype", (neap_dtype)14);
     CHECK(!build(g, "cast", x, NULL, axis, 1, "c", &err) && err.code == NEAP_EDTYPE);
     err.code = 0;
     axis[0] = neap_attribute_string("dtype", "int32");

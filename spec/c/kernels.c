@@ -1,6 +1,10 @@
 /* kernels.c - fused loops, reductions, rows, moves, random numbers and optimizers
  * against plain loops in double, for every instruction set that this machine has, and
  * with 1, 2 and 5 workers, whose results must have the same bits. */
+#include "cpu/divide.h"
+#include "cpu/move.h"
+#include "cpu/random.h"
+#include "cpu/update.h"
 #include "numbers.h"
 
 #include <float.h>
@@ -216,7 +220,7 @@ static void check_reduce(neap__isa isa, neap_dtype dtype, neap__reduction reduct
             neap__store_number(dtype, in, i, next_number(-1, 1));
         else
             neap__store_integer(dtype, in, i,
-                                next_below(4) - (dtype == NEAP_UINT8 ? 0 : 2));
+                                next_below(4) - (neap__is_unsigned(dtype) ? 0 : 2));
         split_index(&x, i, index);
         const int64_t at = operand_index(&result, &x, index);
         want[at] = folded(reduction, want[at], neap__element_number(dtype, in, i));

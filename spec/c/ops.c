@@ -2,6 +2,8 @@
  * partial and unknown shapes and of known values; the whole texts of errors; the sizes
  * of products. Expected shapes are NumPy's and TensorFlow's, written by hand. */
 #include "ops/ops.h"
+#include "cpu/element.h"
+#include "cpu/gemm.h"
 #include "check.h"
 
 #include <ctype.h>
@@ -99,11 +101,7 @@ static void spec_lowering(const neap__op *op)
     for (int d = 0; d < NEAP__DTYPES; d++) {
         if (!(op->dtypes & NEAP__BIT(d)) || op->element == NEAP__ELEMENT_cast)
             continue;
-        const bool divides =
-            op->element == NEAP__ELEMENT_divide && neap__is_integer((neap_dtype)d);
-        const neap_dtype to = op->infer == neap__infer_compare ? NEAP_BOOL
-                              : divides                        ? NEAP_FLOAT32
-                                                               : (neap_dtype)d;
+        const neap_dtype to = neap__element_result(op->element, (neap_dtype)d);
         for (neap__isa isa = NEAP__GENERIC; isa <= neap__best_isa(); isa++)
             if (!CHECK(neap__find_element(isa, op->element, (neap_dtype)d, to) != NULL))
                 printf("%s of %s\n", op->info.name, neap_dtype_name((neap_dtype)d));
@@ -313,6 +311,8 @@ static const example inferences[] = {
     {"broadcast_like", {"2 1", "4 2 3"}, {{0}}, "float32 (4, 2, 3)"},
     {"reduce_broadcast", {"2", "2 3"}, {INT("axis", 1)}, "float32 (2, 3)"},
     {"reshape_like", {"6", "2 3"}, {{0}}, "float32 (2, 3)"},
+    {"ensure_shape_like", {"? 3", "2 ?"}, {{0}}, "float32 (2, 3)"},
+    {"ensure_shape_like", {"*", "2 ?"}, {{0}}, "float32 (2, ?)"},
     {"relu_gradient", {"? 3", "2 ?"}, {{0}}, "float32 (2, 3)"},
     {"cross_entropy_gradient", {"2", "2 3", "2 3"}, {{0}}, "float32 (2, 3)"},
     {"sparse_cross_entropy_gradient", {"2", "i2", "2 3"}, {{0}}, "float32 (2, 3)"},
@@ -371,8 +371,8 @@ static const example errors[] = {
     {"random_uniform",
      {NULL},
      {INTS("shape", 2), DTYPE("dtype", NEAP_BOOL)},
-     "random_uniform \"n\": dtype must be one of float32, float64, int32, int64, got "
-     "bool"},
+     "random_uniform \"n\": dtype must be one of float32, float64, int8, int16, int32, "
+     "int64, uint8, uint16, uint32, uint64, got bool"},
     {"random_normal",
      {NULL},
      {INTS("shape", 2), REAL("stddev", -1)},
@@ -455,6 +455,11 @@ static const example errors[] = {
      {"6", "2 2"},
      {{0}},
      "reshape_like \"n\": cannot reshape (6,) to (2, 2)"},
+    {"ensure_shape_like",
+     {"1 3", "? 2"},
+     {{0}},
+     "ensure_shape_like \"n\": placeholder \"placeholder\" has shape (1, 3), "
+     "not (?, 2) as placeholder \"placeholder_1\""},
     {"expand_dims",
      {"2 3"},
      {INT("axis", 3)},
@@ -694,7 +699,7 @@ static void spec_known(void)
     KNOWN(two(g, "maximum", rest, minus, NULL, 0), "int64 (2,) [8 4]");
     KNOWN(two(g, "minimum", rest, minus, NULL, 0), "int64 (2,) [-1 -1]");
     KNOWN(one(g, "negative", rest, NULL, 0), "int64 (2,) [-8 -4]");
-    KNOWN(one(g, "square", rest, NULL, 0), "int64 (2,)");
+    KNOWN(one(g, "square", rest, NULL, 0), "int64 (2,) [64 16]");
     KNOWN(one(g, "identity", rest, NULL, 0), "int64 (2,) [8 4]");
     neap_node *big = whole(g, NEAP_INT64, 1, LIST(2), LIST(300, -129));
     KNOWN(one(g, "cast", big, &small, 1), "int8 (2,) [44 127]");

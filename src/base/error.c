@@ -98,6 +98,15 @@ void neap__error_suffix(neap_error *err, const char *format, ...)
         drop_half_character(err->message, start + taken);
 }
 
+void neap__error_end(neap_error *err)
+{
+    const size_t last = sizeof err->message - 1;
+    if (memchr(err->message, 0, last))
+        return;
+    err->message[last] = 0;
+    drop_half_character(err->message, last);
+}
+
 int neap__null(neap_error *err, const char *function, const char *argument)
 {
     return neap__fail(err, NEAP_EARG, "%s: %s is NULL", function, argument);

@@ -3,7 +3,8 @@
 #ifndef NEAP_CPU_CONTRACT_H
 #define NEAP_CPU_CONTRACT_H
 
-#include "cpu/cpu.h"
+#include "cpu/gemm.h"
+#include "cpu/move.h"
 
 /* A value as a matrix: rows run over some of its axes, columns over the others. */
 typedef struct neap__matrix {

@@ -3,6 +3,8 @@
  * are cut into parts by their sizes alone. */
 #include "cpu/pieces.h"
 
+#include "cpu/move.h"
+
 #include <string.h>
 
 #define PART 32768 /* bytes of a part of a parallel job, about */

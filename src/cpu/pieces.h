@@ -3,7 +3,7 @@
 #ifndef NEAP_CPU_PIECES_H
 #define NEAP_CPU_PIECES_H
 
-#include "cpu/cpu.h"
+#include "cpu/kernel.h"
 
 /* Elements to … to + count - 1 of an axis of the result are elements from, from + step, …
  * of that axis of the operand: step 1, -1 (mirrored) or 0 (one element, repeated). Pieces

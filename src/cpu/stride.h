@@ -2,7 +2,7 @@
 #ifndef NEAP_CPU_STRIDE_H
 #define NEAP_CPU_STRIDE_H
 
-#include "cpu/cpu.h"
+#include "cpu/kernel.h"
 
 /* Elements begin, begin + stride, … before stop of an axis of `size` elements, as Python
  * slices: a negative bound counts from the end, bounds beyond the axis end at it, and

@@ -5,7 +5,10 @@
 #ifndef NEAP_VECTOR_H
 #define NEAP_VECTOR_H
 
+#include "cpu/element.h"
 #include "cpu/isa.h"
+#include "cpu/reduce.h"
+#include "cpu/update.h"
 
 /* Accumulators are cells of 8 bytes: double for floating dtypes, int64 for integers. */
 enum { NEAP__FOLD_SUM, NEAP__FOLD_MAX, NEAP__FOLD_SUM_EXP, NEAP__FOLDS };

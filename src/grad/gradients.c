@@ -13,7 +13,8 @@
  *      and graph alone decide.
  *   3. A gradient has the dtype of its value and a shape that it may have; what an
  *      operation answers is checked before it is used, for a host's operation may
- *      answer anything. */
+ *      answer anything; and by the run, where the graph does not know the shapes: a
+ *      weight or an answer of another shape would broadcast into the sums. */
 #include "grad/grad.h"
 
 #include <string.h>
@@ -152,13 +153,26 @@ static bool contribute(reverse *r, const neap_node *n, neap_node *dy)
     return sum != NULL;
 }
 
+/* `dy`, which comes from outside, as the gradient of `y`. */
+static neap_node *fitted(reverse *r, neap_node *y, neap_node *dy)
+{
+    neap_node *inputs[] = {dy, y};
+    if (neap__shape_known(&y->fact.shape) &&
+        neap__shape_equal(&dy->fact.shape, &y->fact.shape))
+        return dy;
+    return neap__build(r->graph, &neap__op_ensure_shape_like, inputs, 2, NULL, 0, NULL,
+                       r->err);
+}
+
 static int seed(reverse *r, neap_node *const *ys, size_t count, neap_node *const *grad_ys)
 {
     for (size_t i = 0; i < count; i++) {
         neap_node *y = ys[i], *dy = grad_ys ? grad_ys[i] : NULL;
         if (!is_reached(r, y) || !neap__is_floating(y->fact.dtype))
             continue; /* integers and booleans carry none */
-        if (!dy)
+        if (dy)
+            dy = fitted(r, y, dy);
+        else
             dy = neap__build(r->graph, &neap__op_ones_like, &y, 1, NULL, 0, NULL, r->err);
         if (!dy || !contribute(r, y, dy))
             return r->err->code;
@@ -223,7 +237,9 @@ static int ask(reverse *r, neap_node *n, neap__grad *g)
             neap__text_node(&by, n);
             code = check_fit(r->err, n->inputs[i], dx, input, whose);
         }
-        if (code || !contribute(r, n->inputs[i], dx))
+        if (!code && n->op->host)
+            dx = fitted(r, n->inputs[i], dx);
+        if (code || !dx || !contribute(r, n->inputs[i], dx))
             return r->err->code;
     }
     return NEAP_OK;

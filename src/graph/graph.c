@@ -21,6 +21,7 @@ static struct neap__frame *push(neap_graph *g, bool scope, neap_error *err)
     if (g->frames)
         *f = *g->frames;
     f->outer = g->frames;
+    f->depth = neap_graph_depth(g) + 1;
     f->is_scope = scope;
     return f;
 }
@@ -54,9 +55,15 @@ int neap_graph_push_scope(neap_graph *g, const char *name, neap_error *err)
     return NEAP_OK;
 }
 
+/* Whether the innermost frame may be closed: a callback's own, or there is no callback. */
+static bool may_pop(const neap_graph *g)
+{
+    return g && g->frames && g->frames != g->floor;
+}
+
 void neap_graph_pop_scope(neap_graph *g)
 {
-    if (g && g->frames && g->frames->is_scope)
+    if (may_pop(g) && g->frames->is_scope)
         pop(g);
 }
 
@@ -98,8 +105,36 @@ int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes, size_t coun
 
 void neap_graph_pop_controls(neap_graph *g)
 {
-    if (g && g->frames && !g->frames->is_scope)
+    if (may_pop(g) && !g->frames->is_scope)
         pop(g);
+}
+
+size_t neap_graph_depth(const neap_graph *g)
+{
+    return g && g->frames ? g->frames->depth : 0;
+}
+
+void neap_graph_pop_to(neap_graph *g, size_t depth)
+{
+    while (may_pop(g) && g->frames->depth > depth)
+        pop(g);
+}
+
+neap__visit neap__visit_begin(neap_graph *g)
+{
+    neap__visit v = {g->floor, g->file, g->caller, g->line};
+    g->floor = g->frames;
+    return v;
+}
+
+void neap__visit_end(neap_graph *g, const neap__visit *v)
+{
+    while (may_pop(g))
+        pop(g);
+    g->floor = v->floor;
+    g->file = v->file;
+    g->line = v->line;
+    g->caller = v->caller;
 }
 
 struct neap__frame *neap__detach(neap_graph *g)

@@ -10,7 +10,7 @@
 #ifndef NEAP_GRAPH_H
 #define NEAP_GRAPH_H
 
-#include "cpu/cpu.h"
+#include "cpu/kernel.h"
 
 typedef struct neap__op neap__op;
 
@@ -280,6 +280,7 @@ struct neap_graph {
     struct neap__name **buckets; /* of names taken: a power of two of chains */
     size_t bucket_count, name_count;
     struct neap__frame *frames; /* scopes and controls now open, the innermost first */
+    struct neap__frame *floor;  /* the innermost that a callback found: it stays open */
     struct neap__host_op *host_ops; /* registered by the host, the newest first */
     const char *file;               /* of new nodes, with `line`; NULL: not known */
     int32_t line;
@@ -310,12 +311,25 @@ bool neap__graph_ready(const neap_graph *g, const char *function, neap_error *er
  * nodes share them. */
 struct neap__frame {
     struct neap__frame *outer;
+    size_t depth;      /* frames that are open with it, itself included */
     bool is_scope;     /* what its own pop ends: a scope, or controls */
     const char *scope; /* "outer/inner"; NULL: none */
     size_t scope_length;
     neap_node **controls;
     uint32_t control_count;
 };
+
+/* Around a callback of the host, which may build: it finds the scopes and controls that
+ * are open and can close none of them, what it leaves open is closed behind it, and new
+ * nodes report the position that was set before. */
+typedef struct neap__visit {
+    struct neap__frame *floor;
+    const char *file;
+    void *caller;
+    int32_t line;
+} neap__visit;
+neap__visit neap__visit_begin(neap_graph *g);
+void neap__visit_end(neap_graph *g, const neap__visit *v);
 
 /* Between these two, nodes are made outside the scopes and controls now open. */
 struct neap__frame *neap__detach(neap_graph *g);

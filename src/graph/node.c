@@ -258,7 +258,9 @@ static int infer(neap_node *n, neap_error *err)
                          .arena = &n->graph->arena,
                          .caller = n->graph->caller,
                          .err = err};
-    int code = n->op->infer(&i);
+    neap__visit visit = neap__visit_begin(n->graph);
+    int code = n->op->infer(&i); /* which may be a host's */
+    neap__visit_end(n->graph, &visit);
     if (in != few)
         neap__free(n->graph->account, in, bytes, NEAP_MEMORY_NODE);
     return code;

@@ -156,7 +156,8 @@ neap_node **neap__lua_nodes(lua_State *L, int index, const char *function,
  * it is a variable to be closed. User value 1: the box of a graph. */
 typedef struct guard {
     const char *mark;
-    enum { GUARD_NOTHING, GUARD_DEFAULT, GUARD_SCOPE, GUARD_CONTROLS } undo;
+    enum { GUARD_NOTHING, GUARD_DEFAULT, GUARD_FRAMES } undo;
+    size_t depth; /* of scopes and controls, before the call */
 } guard;
 
 static int guard_close(lua_State *L)
@@ -172,11 +173,8 @@ static int guard_close(lua_State *L)
     case GUARD_DEFAULT:
         neap__lua_set(L, STATE_DEFAULT);
         break;
-    case GUARD_SCOPE:
-        neap_graph_pop_scope(g->graph);
-        break;
-    case GUARD_CONTROLS:
-        neap_graph_pop_controls(g->graph);
+    case GUARD_FRAMES: /* those too that a host's own function left open */
+        neap_graph_pop_to(g->graph, box->depth);
         break;
     }
     box->undo = GUARD_NOTHING;
@@ -252,9 +250,10 @@ static int name_scope(lua_State *L)
     push_default(L);
     neap_graph *g = ((neap__lua_graph *)lua_touserdata(L, 3))->graph;
     guard *box = push_guard(L, 3);
+    box->depth = neap_graph_depth(g);
     if (neap_graph_push_scope(g, name, &err) != NEAP_OK)
         return neap__lua_raise(L, &err);
-    box->undo = GUARD_SCOPE;
+    box->undo = GUARD_FRAMES;
     return call_guarded(L, 2);
 }
 
@@ -269,9 +268,10 @@ static int control_dependencies(lua_State *L)
     neap_node **nodes =
         neap__lua_nodes(L, 1, "control_dependencies", "nodes", false, &home, &count);
     guard *box = push_guard(L, 3);
+    box->depth = neap_graph_depth(home.graph);
     if (neap_graph_push_controls(home.graph, nodes, count, &err) != NEAP_OK)
         return neap__lua_raise(L, &err);
-    box->undo = GUARD_CONTROLS;
+    box->undo = GUARD_FRAMES;
     return call_guarded(L, 2);
 }
 

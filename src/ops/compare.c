@@ -1,4 +1,5 @@
 /* compare.c - comparisons, and the choice that they are made for. */
+#include "cpu/element.h"
 #include "ops/family.h"
 
 NEAP_OP(equal) = {

@@ -3,6 +3,7 @@
  * params are seen as (batch, outer, count, inner): the dimensions that indices share,
  * those before the axis, the axis, those after it. indices are (batch, n), the result
  * (batch, outer, n, inner). */
+#include "cpu/move.h"
 #include "ops/family.h"
 
 #include <inttypes.h>

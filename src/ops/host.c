@@ -4,6 +4,32 @@
 
 #include <string.h>
 
+/* ---- Callbacks ------------------------------------------------------------------- */
+
+/* What a callback answered: NEAP_OK, or its error told. It comes from outside: the text
+ * may lack its end, and a code that is no status would pass for one of the plan's own. */
+static int answer(neap_error *err, int code, neap_error *own, const char *silent)
+{
+    if (!code && !own->code)
+        return NEAP_OK;
+    neap__error_end(own);
+    code = own->code ? own->code : code;
+    if (code < NEAP_EARG || code > NEAP_EBUSY)
+        code = NEAP_EARG;
+    return neap__fail(err, code, "%s", own->message[0] ? own->message : silent);
+}
+
+/* The same of a callback whose message nobody else puts the node before. */
+static int answer_of(const neap_node *n, neap_error *err, int code, neap_error *own,
+                     const char *silent)
+{
+    char name[NEAP__NODE_SIZE];
+    code = answer(err, code, own, silent);
+    if (code)
+        neap__error_prefix(err, "%s: ", neap__node_text(name, n));
+    return code;
+}
+
 /* ---- Inference ------------------------------------------------------------------- */
 
 static neap_op_shape told(const neap__fact *f)
@@ -62,9 +88,7 @@ static int host_infer(neap__inference *i)
                                       out, host->result_count, &own)
                    : host->infer(host->user, i->caller, shapes, in_count, out,
                                  host->result_count, &own);
-    if (code || own.code)
-        return neap__fail(i->err, own.code ? own.code : code, "%s",
-                          own.message[0] ? own.message : "infer failed");
+    code = answer(i->err, code, &own, "infer failed");
     for (size_t k = 0; k < host->result_count && !code; k++)
         code = take(&i->out[k], &out[k], k, i->err);
     return code;
@@ -118,17 +142,13 @@ static int host_kernel(const neap__call *call)
     neap_tensor **in = (neap_tensor **)placed(a->node, given, call->scratch);
     const size_t in_count = neap_node_input_count(a->node);
     neap_tensor **out = a->out_count ? call->out[0] : NULL;
-    char name[NEAP__NODE_SIZE];
     neap_error own = NEAP_ERROR_INIT;
     int code = host->compute_node
                    ? host->compute_node(host->user, call->caller, a->node, in, in_count,
                                         out, a->out_count, &own)
                    : host->compute(host->user, call->caller, in, in_count, out,
                                    a->out_count, &own);
-    if (code || own.code)
-        code = neap__fail(call->err, own.code ? own.code : code, "%s: %s",
-                          neap__node_text(name, a->node),
-                          own.message[0] ? own.message : "compute failed");
+    code = answer_of(a->node, call->err, code, &own, "compute failed");
     for (size_t i = 0; i < a->out_count && !code; i++)
         code = check_result(a, i, out[i], call->err);
     for (size_t i = 0; i < a->out_count && code; i++) {
@@ -161,17 +181,14 @@ static int ask_host(neap__grad *g, neap_node *const *x, neap_node **dx)
     const neap_op *host = g->node->op->host;
     const size_t count = neap_node_input_count(g->node);
     neap_error own = NEAP_ERROR_INIT;
-    char name[NEAP__NODE_SIZE];
+    neap__visit visit = neap__visit_begin(g->graph);
     int code = host->gradient_node
                    ? host->gradient_node(host->user, g->caller, g->graph, g->node, x,
                                          count, g->ys, g->dys, g->y_count, dx, &own)
                    : host->gradient(host->user, g->caller, g->graph, x, count, g->ys,
                                     g->dys, g->y_count, dx, &own);
-    if (!code && !own.code)
-        return NEAP_OK;
-    return neap__fail(g->err, own.code ? own.code : code, "%s: %s",
-                      neap__node_text(name, g->node),
-                      own.message[0] ? own.message : "gradient failed");
+    neap__visit_end(g->graph, &visit);
+    return answer_of(g->node, g->err, code, &own, "gradient failed");
 }
 
 static void host_gradient(neap__grad *g)

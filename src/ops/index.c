@@ -1,5 +1,6 @@
 /* index.c - parts of values, by position: joined, cut out; and their gradients, which
  * put parts back. */
+#include "cpu/move.h"
 #include "ops/family.h"
 
 #include <inttypes.h>

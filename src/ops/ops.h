@@ -73,6 +73,7 @@ neap_node *neap__scalar(neap_graph *g, neap_dtype dtype, double value, const cha
 
 /* ---- Products (matmul.c) --------------------------------------------------------- */
 
+typedef struct neap__gemm neap__gemm; /* cpu/gemm.h */
 /* The sizes of a matmul node's product from whole facts: all of the struct but `isa`,
  * `epilogue` and `engine`. */
 void neap__matmul_fix(const neap_node *n, const neap__fact *a, const neap__fact *b,

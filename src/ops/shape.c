@@ -1,5 +1,6 @@
 /* shape.c - other shapes for the same elements: permuted, reshaped, broadcast. What
  * only renames dimensions is an alias, which costs nothing. */
+#include "cpu/element.h"
 #include "ops/family.h"
 
 #include <inttypes.h>
@@ -191,6 +192,32 @@ NEAP_OP(reshape_like) = {
     .dtypes = NEAP__ANY,
     .shape_only = 2,
     .infer = infer_reshape_like,
+    .lowering = NEAP__LOWER_ALIAS,
+    NEAP__GRADIENT(reshape_gradient, NEAP_OP_INTERNAL),
+};
+
+/* What both shapes say; at the latest when sizes are fixed they say the same or differ. */
+static int infer_ensure_shape_like(neap__inference *i)
+{
+    const neap__shape *x = &i->in[0].shape, *like = &i->in[1].shape;
+    neap_node *const *inputs = i->node->inputs;
+    char a[NEAP__SHAPE_SIZE], b[NEAP__SHAPE_SIZE];
+    char first[NEAP__NODE_SIZE], second[NEAP__NODE_SIZE];
+    i->out->dtype = i->in[0].dtype;
+    if (!neap__shape_merge(x, like, &i->out->shape))
+        return neap__fail(i->err, NEAP_ESHAPE, "%s has shape %s, not %s as %s",
+                          neap__node_text(first, inputs[0]), neap__shape_text(a, x),
+                          neap__shape_text(b, like), neap__node_text(second, inputs[1]));
+    return neap__know_same(i);
+}
+
+NEAP_OP(ensure_shape_like) = {
+    NEAP__NAMED("ensure_shape_like"),
+    .info.doc = "x, which must have the shape of `like`, whose elements are not read.",
+    .info.inputs = "x like",
+    .dtypes = NEAP__ANY,
+    .shape_only = 2,
+    .infer = infer_ensure_shape_like,
     .lowering = NEAP__LOWER_ALIAS,
     NEAP__GRADIENT(reshape_gradient, NEAP_OP_INTERNAL),
 };

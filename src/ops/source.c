@@ -1,5 +1,7 @@
 /* source.c - operations that make values from nothing: what is fed, kept, fixed,
  * filled or drawn. */
+#include "cpu/move.h"
+#include "cpu/random.h"
 #include "ops/family.h"
 
 #include <math.h>
@@ -220,41 +222,56 @@ static int check_finite(const neap__inference *i, const char *name, bool negativ
     return bad_number(i->err, must, neap__attribute(i->node, name));
 }
 
-/* A bound of an integer draw, exactly; 0, and false, where it is no whole number. */
-static bool whole_bound(const neap_node *n, const char *name, int64_t *bound)
+/* A bound of an integer draw, exactly, as the bits of its 64; false where it is no whole
+ * number, or where the dtype does not hold it (`above`: the number before it, for it is
+ * not drawn itself). */
+static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype, bool above,
+                        int64_t *bits)
 {
     const neap__value *v = neap__attribute(n, name);
-    *bound = 0;
-    if (v->kind == NEAP_KIND_FLOAT)
-        return neap__store_number(NEAP_INT64, bound, 0, v->number);
-    *bound = v->integer;
-    return true;
+    const double x = v->number, most = dtype == NEAP_UINT64 ? 0x1p64 : 0x1p63;
+    uint64_t element;
+    if (v->kind == NEAP_KIND_FLOAT) {
+        if (x != floor(x) || x < -0x1p63 || x > most)
+            return false;
+        *bits = x < 0 ? (int64_t)x : x < 0x1p64 ? (int64_t)(uint64_t)x : 0;
+        if (dtype == NEAP_UINT64)
+            return x >= above;
+    } else {
+        *bits = v->integer;
+    }
+    return neap__store_integer(dtype, &element, 0, (int64_t)((uint64_t)*bits - above));
+}
+
+static bool is_below(const neap_node *n, const char *low, const char *high)
+{
+    const neap__value *a = neap__attribute(n, low), *b = neap__attribute(n, high);
+    return a->kind == NEAP_KIND_INT && b->kind == NEAP_KIND_INT
+               ? a->integer < b->integer
+               : neap__number_of(n, low) < neap__number_of(n, high);
 }
 
 /* Bounds of an integer draw: whole numbers that the dtype holds (the upper one is not
  * drawn). */
 static int check_bounds(const neap__inference *i)
 {
-    uint64_t element;
-    int64_t low, high;
+    int64_t bits;
     const neap_node *n = i->node;
-    if (!whole_bound(n, "minval", &low) ||
-        !neap__store_integer(i->out->dtype, &element, 0, low))
+    if (!whole_bound(n, "minval", i->out->dtype, false, &bits))
         return bad_number(i->err, "minval must be a whole number within the dtype",
                           neap__attribute(n, "minval"));
-    if (!whole_bound(n, "maxval", &high) ||
-        (high > low && !neap__store_integer(i->out->dtype, &element, 0, high - 1)))
-        return bad_number(i->err, "maxval must be a whole number within the dtype",
-                          neap__attribute(n, "maxval"));
-    if (low >= high)
+    if (!is_below(n, "minval", "maxval"))
         return bad_number(i->err, "maxval must be above minval",
+                          neap__attribute(n, "maxval"));
+    if (!whole_bound(n, "maxval", i->out->dtype, true, &bits))
+        return bad_number(i->err, "maxval must be a whole number within the dtype",
                           neap__attribute(n, "maxval"));
     return NEAP_OK;
 }
 
 static int infer_uniform(neap__inference *i)
 {
-    int status = neap__dtype_of(i, "dtype", NEAP__FLOAT | NEAP__INDEX, &i->out->dtype);
+    int status = neap__dtype_of(i, "dtype", NEAP__FLOAT | NEAP__INTEGER, &i->out->dtype);
     status = status ? status : neap__dims(i, "shape", &i->out->shape);
     status = status ? status : check_finite(i, "minval", true);
     status = status ? status : check_finite(i, "maxval", true);
@@ -262,7 +279,7 @@ static int infer_uniform(neap__inference *i)
         return status;
     if (neap__is_integer(i->out->dtype))
         return check_bounds(i);
-    if (neap__number_of(i->node, "minval") >= neap__number_of(i->node, "maxval"))
+    if (!is_below(i->node, "minval", "maxval"))
         return bad_number(i->err, "maxval must be above minval",
                           neap__attribute(i->node, "maxval"));
     return NEAP_OK;
@@ -290,8 +307,8 @@ static int bind_random(neap__binding *b, neap__distribution distribution,
     args->a = neap__number_of(b->node, first);
     args->b = neap__number_of(b->node, second);
     if (neap__is_integer(args->dtype)) {
-        whole_bound(b->node, first, &args->low);
-        whole_bound(b->node, second, &args->high);
+        whole_bound(b->node, first, args->dtype, false, &args->low);
+        whole_bound(b->node, second, args->dtype, true, &args->high);
     }
     args->seed = b->node->seed;
     b->kernel = neap__cpu_random;

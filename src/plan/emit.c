@@ -1,5 +1,7 @@
 /* emit.c - a unit becomes an instruction: operands with their places, a kernel with its
  * arguments. */
+#include "cpu/gemm.h"
+#include "cpu/program.h"
 #include "plan/passes.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* explain.c - a plan as text, as a database explains a query. One line an instruction:
  * what it computes, of which nodes, where the result lies, and what was saved. */
+#include "cpu/gemm.h"
 #include "plan/passes.h"
 
 #include <string.h>

@@ -8,6 +8,7 @@
  * Order. Terminal writes come last, in a tail of their own: the commit executes them,
  * under the session's lock, with every buffer at hand. So they may write a variable in
  * place: nothing after them can fail. */
+#include "cpu/program.h"
 #include "plan/passes.h"
 
 #include <string.h>

@@ -182,19 +182,6 @@ static int pin_all(neap__running *r, neap__activation *f, neap_error *err)
 
 /* ---- Results --------------------------------------------------------------------- */
 
-/* The host's own tensors must be nobody else's, because a tensor that others hold never
- * changes; told before anything runs. */
-static int check_out(const neap__running *r, neap_tensor *const *out, neap_error *err)
-{
-    for (size_t i = 0; i < r->fetch_count; i++) {
-        if (out[i] && (out[i]->base || atomic_load_explicit(&out[i]->references,
-                                                            memory_order_acquire) > 1))
-            return neap__fail(err, NEAP_EARG,
-                              "out[%zu] is held by others too and cannot be written", i);
-    }
-    return NEAP_OK;
-}
-
 static int check_fit(const neap__running *r, uint32_t index, const neap__fetch *from,
                      const neap__shape *shape, neap_error *err)
 {
@@ -211,7 +198,8 @@ static int check_fit(const neap__running *r, uint32_t index, const neap__fetch *
     return NEAP_ESHAPE;
 }
 
-/* And such as the results are: told before the stage runs that makes them. */
+/* The host's own tensors must be such as the results are: told before the stage runs that
+ * makes them. */
 int neap__check_takes(const neap__running *r, const neap__plan *p, neap_error *err)
 {
     const neap__structure *s = p->structure;
@@ -230,7 +218,7 @@ static int check_handed(const neap__running *r, const neap__activation *f,
 {
     const neap__structure *s = f->plan->structure;
     int status = NEAP_OK;
-    for (uint32_t i = 0; i < s->fetch_count && !status; i++) {
+    for (uint32_t i = 0; i < s->fetch_count && r->out && !status; i++) {
         uint32_t index = s->takes[i].index;
         if (r->out[index] && f->values[index])
             status =
@@ -393,7 +381,12 @@ static int frame_begin(neap__running *r, neap__activation *f, neap_error *err)
 {
     run_begin(r);
     int status = lay_frame(r, f, err);
-    return status ? status : pin_all(r, f, err);
+    status = status ? status : pin_all(r, f, err);
+    if (!status && r->out) {
+        status = neap__check_places(r, f->outline, f->values, err);
+        memset((void *)f->values, 0, f->outline->fetch_count * sizeof *f->values);
+    }
+    return status;
 }
 
 static void let_go(neap__activation *f, neap__mark mark)
@@ -462,7 +455,7 @@ int neap__run_aside(neap__running *r, neap__outline *o, neap_tensor **out,
     own.callable = NULL;
     own.guess = NULL;
     own.initial = true;
-    own.out = out;
+    own.out = NULL;
     int status = run_outline(&own, o, false, out, err);
     r->run.block = own.run.block; /* which may have grown */
     return status;
@@ -472,9 +465,7 @@ int neap__run_whole(neap__running *r, neap_tensor **out, neap_error *err)
 {
     neap__outline *o = NULL;
     r->out = out;
-    int status = check_out(r, out, err);
-    if (status)
-        return status;
+    int status = NEAP_OK;
     if (!r->callable)
         r->guess = neap__quick_plan(r);
     if (r->guess) /* which holds its outline */

@@ -127,6 +127,11 @@ static inline neap_tensor *neap__value_of(const neap__running *r,
 }
 void neap__take_turn(neap__running *r);
 
+/* Whether the host's own tensors among r->out may be written: EARG where others hold one,
+ * or its memory is also that of another, of a feed, a constant of the outline, a
+ * variable (places.c). `room`: as many entries as there are fetches, to work with. */
+int neap__check_places(const neap__running *r, const neap__outline *o, neap_tensor **room,
+                       neap_error *err);
 /* Runs what is asked, and commits it. out[i] as in neap_session_run. */
 int neap__run_whole(neap__running *r, neap_tensor **out, neap_error *err);
 /* What is planned for what is asked, as text. */

@@ -1,0 +1,63 @@
+/* reduce.h - reductions (reduce.c), and rows that are normalised (row.c). */
+#ifndef NEAP_CPU_REDUCE_H
+#define NEAP_CPU_REDUCE_H
+
+#include "cpu/kernel.h"
+
+/* ---- Reductions (reduce.c) ------------------------------------------------------- */
+
+typedef enum neap__reduction {
+    NEAP__REDUCE_SUM,
+    NEAP__REDUCE_MEAN,     /* the sum divided once; integers drop the fraction */
+    NEAP__REDUCE_MAX,      /* NaN wins; empty: the lowest value (-inf) */
+    NEAP__REDUCE_LOGSUMEXP /* floats; max-shifted; empty: -inf */
+} neap__reduction;
+
+/* in[0] x, out[0] the reduced values. Partials over fixed chunks, combined in a fixed
+ * order; float32 sums are pairwise or better (error ≤ 1e-6 relative over 1e7 ones). */
+typedef struct neap__reduce_args {
+    neap_dtype dtype;
+    neap__isa isa;
+    neap__reduction reduction;
+    int rank; /* collapsed: neighbours of one kind are one dimension */
+    int64_t dims[NEAP_MAX_RANK];
+    unsigned mask;          /* dimensions that go */
+    int64_t outputs, count; /* elements of the result; elements that make each of them */
+} neap__reduce_args;
+void neap__reduce_fix(neap__reduce_args *a, const neap__shape *x, unsigned mask);
+size_t neap__reduce_scratch(const neap__reduce_args *a, int workers);
+neap__kernel neap__cpu_reduce;
+
+/* argmax along one axis: x seen as (outer, count, inner); first of equals, NaN counts as
+ * greatest. */
+typedef struct neap__argmax_args {
+    neap_dtype dtype, output;
+    int64_t outer, count, inner;
+} neap__argmax_args;
+neap__kernel neap__cpu_argmax; /* count ≥ 1, checked when bound */
+
+/* ---- Rows (row.c): x seen as (outer, count, inner), the middle axis normalised --- */
+
+typedef struct neap__row_args {
+    neap_dtype dtype, labels; /* labels: dtype of sparse labels */
+    neap__isa isa;
+    int64_t outer, count, inner;
+} neap__row_args;
+neap__kernel neap__cpu_softmax;          /* in x; out y */
+neap__kernel neap__cpu_log_softmax;      /* in x; out y */
+neap__kernel neap__cpu_softmax_gradient; /* in dy, y; out dx = (dy - sum(dy*y)) * y */
+neap__kernel
+    neap__cpu_log_softmax_gradient; /* in dy, y; out dx = dy - exp(y) * sum(dy) */
+/* in labels, logits; out loss = -sum(labels * log_softmax(logits)), (outer, inner). */
+neap__kernel neap__cpu_cross_entropy;
+/* in labels (outer × inner integers), logits; out loss. FALLIBLE: ERANGE "labels[3] = 12
+ * is not in [0, 10)", all labels checked before anything is written. */
+neap__kernel neap__cpu_sparse_cross_entropy;
+/* in dloss (outer × inner), labels, logits; out dlogits = (softmax(logits) -
+ * onehot(labels)) * dloss. FALLIBLE as above. */
+neap__kernel neap__cpu_sparse_cross_entropy_gradient;
+/* in dloss, labels, logits; out dlogits = (softmax(logits) * sum(labels) - labels) *
+ * dloss. */
+neap__kernel neap__cpu_cross_entropy_gradient;
+
+#endif
