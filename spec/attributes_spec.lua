@@ -549,8 +549,8 @@ describe("an operation in Lua", function()
     helper.fails("op: attribute 'a': it is there twice", neap.op, { name = "checked", inputs = "x",
       compute = nothing, attributes = { { name = "a", kind = "integer" },
         { name = "a", kind = "integer" } } })
-    local text = helper.failure(define { name = "x", kind = "integer" }, x)
-    assert.equal('operation "checked": attribute "x": that name is taken', text)
+    helper.fails('op: operation "checked": attribute "x": that name is taken', define,
+      { name = "x", kind = "integer" })
     local required = define { name = "a", kind = "integer" }
     helper.fails('checked "checked": attribute "a" is missing', required, x)
   end)
@@ -590,8 +590,9 @@ describe("neap.call", function()
   end)
 
   it("knows no other", function()
-    helper.fails("call: unknown operation 'addd'", neap.call, "addd", x)
+    helper.fails("call: unknown operation 'addd': did you mean 'add'?", neap.call, "addd", x)
     helper.fails("call: unknown operation 'sum_to_like'", neap.call, "sum_to_like", x, x)
+    helper.fails("call: unknown operation 'known_nowhere'", neap.call, "known_nowhere")
     helper.fails("call: argument 'name': a string expected, got node", neap.call, x)
   end)
 end)

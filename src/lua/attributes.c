@@ -4,7 +4,8 @@
  * What kind a value is hangs on its Lua type and on the row alone: a number that Lua keeps
  * as an integer stays one, to the last bit, wherever the row takes integers. Lists lie in
  * the call's own room, or in a userdata that is pushed. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 /* One value under way. */
 typedef struct reading {

@@ -3,7 +3,7 @@
  * Functions of built-in operations and of those written in Lua (the last that was defined
  * of a name) are in a table of the state. An operation that a host registered belongs to
  * a graph: that of the nodes among the arguments, else the default. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <string.h>
 
@@ -49,6 +49,23 @@ static neap_graph *graph_of(lua_State *L, int last)
     return home.graph;
 }
 
+static int unknown(lua_State *L, const char *name)
+{
+    neap__lua_guess g = {.wanted = name};
+    for (size_t i = 0; i < neap_op_count(); i++) {
+        if (!(neap_op_at(i)->flags & NEAP_OP_INTERNAL))
+            neap__lua_near(&g, "", "", neap_op_at(i)->name, false);
+    }
+    neap__lua_get(L, STATE_FUNCTIONS); /* those written in Lua too */
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        lua_pop(L, 1);
+        neap__lua_near(&g, "", "", lua_tostring(L, -1), false);
+    }
+    return neap__lua_error(L, "call: unknown operation '%s'%s", name,
+                           neap__lua_guessed(L, &g));
+}
+
 /* call(name, inputs…, attributes…) */
 static int call(lua_State *L)
 {
@@ -61,7 +78,7 @@ static int call(lua_State *L)
         neap_graph *g = graph_of(L, last);
         const neap_op_info *info = neap_graph_op(g, name);
         if (!info)
-            return neap__lua_error(L, "call: unknown operation '%s'", name);
+            return unknown(L, name);
         lua_pushvalue(L, lua_upvalueindex(1));
         push_record(L, info);
         lua_pushcclosure(L, neap__lua_build, 2);

@@ -1,6 +1,6 @@
 /* help.c - what neap can tell of itself: neap.help, neap.ops, neap.config,
  * neap.set_threads. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -154,12 +154,24 @@ static void add_operation(luaL_Buffer *b, const neap_op_info *info)
                        "\nIt has no gradient: differentiating through it is an error.\n");
 }
 
+static int no_operation(lua_State *L, const char *name)
+{
+    neap__lua_guess g = {.wanted = name};
+    for (size_t i = 0; i < neap_op_count(); i++) {
+        if (is_public(neap_op_at(i)))
+            neap__lua_near(&g, "", "", neap_op_at(i)->name, false);
+    }
+    return neap__lua_error(L, "help: unknown operation '%s'%s", name,
+                           neap__lua_guessed(L, &g));
+}
+
 /* neap.help([op]): the name of an operation, or one of neap's functions that builds
  * one. */
 static int help(lua_State *L)
 {
     luaL_Buffer b;
     const neap_op_info *info = NULL;
+    neap__lua_most(L, "help", 0, 1);
     if (!lua_isnoneornil(L, 1)) {
         const char *name = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
         if (lua_tocfunction(L, 1) == neap__lua_build && lua_getupvalue(L, 1, 2))
@@ -171,7 +183,7 @@ static int help(lua_State *L)
         if (!info)
             info = neap_op_find(name);
         if (!info || !is_public(info))
-            return neap__lua_error(L, "help: unknown operation '%s'", name);
+            return no_operation(L, name);
     }
     luaL_buffinit(L, &b);
     if (info) {
@@ -191,6 +203,7 @@ static int help(lua_State *L)
 /* neap.ops(): the names, in the order of the reference. */
 static int ops(lua_State *L)
 {
+    neap__lua_most(L, "ops", 0, 0);
     lua_Integer count = 0;
     lua_newtable(L);
     for (size_t i = 0; i < neap_op_count(); i++) {
@@ -205,6 +218,7 @@ static int ops(lua_State *L)
 static int config(lua_State *L)
 {
     neap_config c;
+    neap__lua_most(L, "config", 0, 0);
     neap_get_config(&c);
     lua_createtable(L, 0, 6);
     lua_pushstring(L, c.version);
@@ -226,6 +240,7 @@ static int set_threads(lua_State *L)
 {
     neap_error err = NEAP_ERROR_INIT;
     int64_t threads;
+    neap__lua_most(L, "set_threads", 0, 1);
     if (!neap__lua_integer(L, 1, &threads, &err))
         return neap__lua_error(L, "set_threads: %s", err.message);
     if (threads < INT32_MIN || threads > INT32_MAX)

@@ -10,7 +10,8 @@
  * A callback gets its operands in the places of the signature, nil where one is absent;
  * where the operation has attributes, a table of these follows, in which a node has become
  * what stands for it: a shape, a tensor, the node. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 #include <string.h>
 
@@ -418,13 +419,12 @@ static void register_once(lua_State *L, int box, int owner)
     lua_pop(L, 1);
 }
 
-void neap__lua_prepare_host(lua_State *L, int owner)
+/* Within neap__lua_build, whose upvalue 3 is the operation's box. */
+static void prepare(lua_State *L, int owner)
 {
-    if (lua_type(L, lua_upvalueindex(3)) == LUA_TUSERDATA) {
-        lua_pushvalue(L, lua_upvalueindex(3));
-        register_once(L, lua_gettop(L), owner);
-        lua_pop(L, 1);
-    }
+    lua_pushvalue(L, lua_upvalueindex(3));
+    register_once(L, lua_gettop(L), owner);
+    lua_pop(L, 1);
 }
 
 /* ---- Defining -------------------------------------------------------------------- */
@@ -435,6 +435,27 @@ static void check_function(lua_State *L, int index, const char *name)
         return;
     neap__lua_error(L, "op: argument '%s': a function expected, got %s", name,
                     neap__lua_type(L, index));
+}
+
+/* Raises what the core has to say of a name, of inputs and of attributes, by a graph for
+ * that alone: so that it is told where the operation is made, and not where it is used
+ * first. */
+static void check_signature(lua_State *L, const neap_op_info *info)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    const neap_op op = {.size = sizeof op,
+                        .name = info->name,
+                        .inputs = info->inputs,
+                        .result_count = 1,
+                        .compute_node = call_compute,
+                        .attributes = info->attributes,
+                        .attribute_count = info->attribute_count};
+    neap_graph *g = neap_graph_new(&err);
+    if (g)
+        neap_graph_register(g, &op, &err);
+    neap_graph_free(g);
+    if (err.code)
+        neap__lua_raise_as(L, "op", &err);
 }
 
 /* Slots: name, inputs, infer, compute, gradient, results, attributes, doc. */
@@ -461,11 +482,12 @@ static int host_new(lua_State *L)
     }
     if (!lua_isnil(L, 8))
         neap__lua_string(L, 8, "op", "doc");
-    size_t attribute_count;
-    const neap_attribute_info *attributes = neap__lua_schema(L, 7, &attribute_count);
+    neap_op_info info = {.name = name, .inputs = inputs};
+    info.attributes = neap__lua_schema(L, 7, &info.attribute_count);
     int schema = lua_gettop(L);
+    check_signature(L, &info);
     size_t count = (size_t)neap__lua_words(inputs), text_size = strlen(inputs) + 1;
-    size_t name_count = count + attribute_count + 1;
+    size_t name_count = count + info.attribute_count + 1;
     host *h = neap__lua_box(L, sizeof *h + name_count * sizeof *h->names + text_size,
                             HOST_VALUES, BOX_HOST);
     int box = lua_gettop(L);
@@ -483,16 +505,14 @@ static int host_new(lua_State *L)
     lua_setiuservalue(L, box, HOST_SCHEMA);
     h->number = ++s->hosts;
     h->results = (int)results;
-    h->info.name = name;
-    h->info.inputs = inputs;
+    h->info = info;
     h->info.doc = lua_isnil(L, 8) ? "" : lua_tostring(L, 8);
     h->info.flags = lua_isnil(L, 5) ? NEAP_OP_NO_GRADIENT : NEAP_OP_GRADIENT;
-    h->info.attributes = attributes;
-    h->info.attribute_count = attribute_count;
     const char **to = h->names;
     char *text = (char *)(h->names + name_count);
     neap__lua_describe(&h->op, &h->info, &to, &text);
     h->op.results = (int)results;
+    h->op.prepare = prepare;
     neap__lua_get(L, STATE_OBJECTS);
     lua_pushvalue(L, box);
     lua_rawseti(L, -2, h->number);

@@ -1,30 +1,7 @@
-/* node.c - nodes as Lua values: fields, then methods, then operators. */
-#include "lua/binding.h"
+/* node.c - nodes as Lua values: their fields. Methods and operators come from operators.c. */
+#include "lua/nodes.h"
 
 #include <string.h>
-
-/* What a node takes outside Lua: an estimate. */
-#define NODE_WEIGHT 256
-
-void neap__lua_pushnode(lua_State *L, int owner, neap_node *n)
-{
-    neap__lua_graph *graph = lua_touserdata(L, owner);
-    lua_getiuservalue(L, owner, 1);
-    if (lua_rawgetp(L, -1, n) != LUA_TNIL) {
-        lua_remove(L, -2);
-        return;
-    }
-    lua_pop(L, 1);
-    neap__lua_node *box = neap__lua_box(L, sizeof *box, 1, BOX_NODE);
-    box->node = n;
-    box->graph = graph;
-    lua_pushvalue(L, owner);
-    lua_setiuservalue(L, -2, 1);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, -3, n);
-    lua_remove(L, -2);
-    neap__lua_weigh(neap__lua_self(L), &graph->weight, NODE_WEIGHT);
-}
 
 static neap_node *self(lua_State *L)
 {
@@ -169,7 +146,7 @@ static int node_index(lua_State *L)
         return 1;
     }
     if (lua_type(L, 2) == LUA_TSTRING)
-        return neap__lua_error(L, "no field '%s' in node", lua_tostring(L, 2));
+        return neap__lua_no_name(L, "field", "node", lua_tostring(L, 2));
     return 0;
 }
 
@@ -202,54 +179,16 @@ static int node_tostring(lua_State *L)
 static const luaL_Reg metamethods[] = {
     {"__newindex", node_newindex}, {"__tostring", node_tostring}, {NULL, NULL}};
 
-static const struct {
-    const char *metamethod, *op;
-} operators[] = {{"__add", "add"},           {"__sub", "subtract"}, {"__mul", "multiply"},
-                 {"__div", "divide"},        {"__pow", "pow"},      {"__mod", "mod"},
-                 {"__idiv", "floor_divide"}, {"__unm", "negative"}};
-
-/* Lua gives unary operators their operand twice. Upvalue 2: the operation. */
-static int operator_unary(lua_State *L)
-{
-    lua_settop(L, 1);
-    return neap__lua_build(L);
-}
-
-/* The operations are already in the module's table, as functions with their neap__lua_op
- * as upvalue 2: those whose first input is one node are methods too. */
 void neap__lua_open_node(lua_State *L)
 {
-    int module = lua_gettop(L);
     neap__lua_metatable(L, BOX_NODE, "node", metamethods);
-    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-        if (lua_getfield(L, module, operators[i].op) != LUA_TFUNCTION) {
-            lua_pop(L, 1);
-            continue;
-        }
-        if (!strcmp(operators[i].metamethod, "__unm")) {
-            lua_pushvalue(L, lua_upvalueindex(1));
-            lua_getupvalue(L, -2, 2);
-            lua_pushcclosure(L, operator_unary, 2);
-            lua_remove(L, -2);
-        }
-        lua_setfield(L, -2, operators[i].metamethod);
-    }
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
-    for (size_t i = 0; i < neap_op_count(); i++) {
-        const neap_op_info *info = neap_op_at(i);
-        const char *end = strchr(info->inputs, ' ');
-        size_t length = end ? (size_t)(end - info->inputs) : strlen(info->inputs);
-        bool one = length && info->inputs[length - 1] != '.' && info->inputs[0] != '[';
-        if (!one || (info->flags & (NEAP_OP_INTERNAL | NEAP_OP_SPECIAL)))
-            continue;
-        lua_getfield(L, module, info->name);
-        lua_setfield(L, -2, info->name);
-    }
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         lua_pushinteger(L, fields[i].field);
         lua_setfield(L, -2, fields[i].name);
     }
+    neap__lua_place_names(L, "node");
     lua_pushcclosure(L, node_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);

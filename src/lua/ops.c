@@ -3,7 +3,8 @@
  * A call arranges its arguments in slots: inputs, attributes in schema order, the name.
  * Nodes among them settle the graph; then plain values become constants of the dtype that
  * stands beside them; then attributes are read by the kind that the schema says. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ typedef struct call {
     size_t capacity;
     size_t fixed; /* those before the sequence */
     size_t first; /* constants made by this call have this index or a higher one */
+    size_t bytes; /* of those constants */
     neap_node *few[FEW_INPUTS];
     neap_attribute *attributes; /* likewise */
     neap_attribute few_attributes[FEW_ATTRIBUTES];
@@ -147,6 +149,7 @@ static void make_constant(call *c, int index, size_t i)
     neap__lua_source(c->L, c->home.graph);
     c->inputs[i] = neap_constant(c->home.graph, t, &err);
     neap__lua_unsource(c->home.graph);
+    c->bytes += neap_tensor_bytes(t);
     neap_tensor_release(t);
     if (!c->inputs[i]) {
         withdraw_constants(c);
@@ -217,6 +220,7 @@ int neap__lua_build(lua_State *L)
     c.op = op;
     c.home.graph = NULL;
     c.home.anchor = slots + 1;
+    c.bytes = 0;
     c.attribute_count = 0;
     c.intake.function = op->info->name;
     c.intake.home = &c.home;
@@ -229,7 +233,8 @@ int neap__lua_build(lua_State *L)
     const char *name =
         lua_isnil(L, slots) ? NULL : neap__lua_string(L, slots, op->info->name, "name");
     neap__lua_settle(L, &c.home);
-    neap__lua_prepare_host(L, c.home.anchor);
+    if (op->prepare)
+        op->prepare(L, c.home.anchor);
     make_constants(&c);
     s->pending = false;
     neap__lua_source(L, c.home.graph);
@@ -241,6 +246,7 @@ int neap__lua_build(lua_State *L)
         withdraw_constants(&c);
         return neap__lua_raise_run(L, &err);
     }
+    neap__lua_weigh_graph(L, c.home.anchor, c.bytes);
     if (op->results < 2) {
         neap__lua_pushnode(L, c.home.anchor, n);
         return 1;
@@ -292,6 +298,7 @@ void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char *
 {
     const char *from = info->inputs + strspn(info->inputs, " ");
     op->info = info;
+    op->prepare = NULL;
     op->inputs = op->required = 0;
     op->sequence = false;
     op->signature.function = info->name;

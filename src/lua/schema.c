@@ -5,7 +5,7 @@
  * with `optional = true` where it may be absent without a default (else it is required),
  * `choices = {"a", "b"}` for strings, and `open = true` where integers may be false. What
  * rows point to is held by a table that the operation keeps. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <string.h>
 

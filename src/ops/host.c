@@ -267,14 +267,64 @@ NEAP_OP(result) = {
 
 /* ---- Registration ---------------------------------------------------------------- */
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+#define LONGEST_NAME 64
+
+/* The length of the name that a text begins with, 0 if it begins with none. */
+static size_t name_length(const char *text)
+{
+    return strchr(LETTERS, text[0]) && text[0] ? strspn(text, LETTERS "0123456789") : 0;
+}
+
 static bool proper_name(const char *name)
 {
-    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-    size_t length = strlen(name);
-    return length && length <= 64 && strchr(first, name[0]) &&
-           strspn(name,
-                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") ==
-               length;
+    size_t length = name_length(name);
+    return length && length <= LONGEST_NAME && !name[length];
+}
+
+/* Whether a name stands among those that the text before `end` holds. */
+static bool stands_before(const char *text, const char *end, const char *name,
+                          size_t length)
+{
+    while (text < end) {
+        size_t other = name_length(text);
+        if (other == length && !memcmp(text, name, length))
+            return true;
+        text += other ? other : 1;
+    }
+    return false;
+}
+
+/* What is wrong with the text of an operation's inputs, NULL if nothing is: names apart
+ * by spaces, each once; those in brackets may be left out and come last; the very last
+ * may be a sequence, `x...`. */
+static const char *wrong_inputs(const char *inputs)
+{
+    bool optional = false, sequence = false;
+    for (const char *s = inputs + strspn(inputs, " "); *s; s += strspn(s, " ")) {
+        bool bracket = *s == '[';
+        s += bracket;
+        size_t length = name_length(s);
+        if (!length || length > LONGEST_NAME)
+            return "names of letters, digits and underscores expected, apart by spaces";
+        if (stands_before(inputs, s, s, length))
+            return "a name stands there twice";
+        if (length == 4 && !memcmp(s, "name", 4))
+            return "\"name\" is the argument for the node's name";
+        if (sequence)
+            return "an input follows the sequence";
+        if (optional && !bracket)
+            return "an input follows one that may be left out";
+        s += length;
+        optional = bracket;
+        sequence = !strncmp(s, "...", 3);
+        s += sequence ? 3 : 0;
+        if (bracket && *s++ != ']')
+            return "a bracket is not closed";
+        if (*s && *s != ' ')
+            return "names of letters, digits and underscores expected, apart by spaces";
+    }
+    return NULL;
 }
 
 /* As much of the caller's struct as it has; what was added later is NULL in one of
@@ -309,6 +359,11 @@ int neap_graph_register(neap_graph *g, const neap_op *given, neap_error *err)
         return neap__fail(err, NEAP_EARG,
                           "neap_graph_register: \"%s\" cannot be an operation's name",
                           neap__quoted(quoted, op.name));
+    const char *wrong = wrong_inputs(op.inputs);
+    if (wrong)
+        return neap__fail(err, NEAP_EARG,
+                          "neap_graph_register: operation \"%s\": inputs \"%s\": %s",
+                          op.name, neap__quoted(quoted, op.inputs), wrong);
     if (neap__op_named(op.name) || neap__host_named(g, op.name))
         return neap__fail(err, NEAP_EARG, "operation \"%s\" exists already", op.name);
     if (!op.infer && !op.infer_node && op.result_count != 1)

@@ -23,7 +23,7 @@ bool neap__passes_of(const char *names, unsigned *set, neap_error *err)
     *set = names ? 0 : NEAP__PASS_ALL;
     if (!names || !strcmp(names, "none"))
         return true;
-    for (const char *at = names; *at;) {
+    for (const char *at = names; at;) {
         size_t length = strcspn(at, ","), i = 0;
         while (i < PASSES &&
                (strlen(passes[i].name) != length || memcmp(passes[i].name, at, length)))
@@ -38,8 +38,7 @@ bool neap__passes_of(const char *names, unsigned *set, neap_error *err)
             return false;
         }
         *set |= passes[i].pass;
-        at += length;
-        at += *at == ',';
+        at = at[length] ? at + length + 1 : NULL;
     }
     return true;
 }
