@@ -57,6 +57,10 @@ describe("a whole number", function()
       .. "dtype, got 2147483649", uniform, 0, (1 << 31) + 1, "int32")
     assert.equal("int32", uniform(0, 1 << 31, "int32").dtype)
     assert.equal("int64", uniform(2.0, 3.0, "int64").dtype)
+    -- A bound of each kind: rounded to a double, the lower one would be the upper.
+    assert.equal(BEYOND + 2, session:run(uniform(BEYOND + 2, 2.0 ^ 53 + 4, "int64")))
+    assert.is_false((pcall(uniform, BEYOND, 2.0 ^ 53, "int64")))
+    assert.is_false((pcall(uniform, -2.0 ^ 63, math.mininteger, "int64")))
   end)
 
   it("is what the dtype holds, or an error", function()
