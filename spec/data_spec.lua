@@ -18,6 +18,7 @@ describe("neap.data", function()
   local path
 
   local function write(text)
+    os.remove(path) -- some file systems wait for the disk when a file is written over
     local file <close> = assert(io.open(path, "wb"))
     file:write(text)
     return path
@@ -144,6 +145,15 @@ describe("neap.data", function()
       assert.is_nil(select(2, data.csv(write "1,2\n")))
       assert.equal(":2: 3 fields, but the header has 2",
         failure(data.csv, "a,b\n1,2,3\n", { header = true }))
+    end)
+
+    it("passes over empty lines, before the names of the columns too", function()
+      local text = "\n \t\r\n\na,b\n\n1,2\n\n\n3,4\n \n\n"
+      local values, names = data.csv(write(text), { header = true })
+      assert.same({ "a", "b" }, names)
+      assert.same({ { 1, 2 }, { 3, 4 } }, values:totable())
+      assert.equal(':7: column 1: "x" is not a number', failure(data.csv, "\n\n1\n\n\n2\nx\n"))
+      assert.equal(':2: column 1: "" is not a number', failure(data.csv, '1\n""\n'))
     end)
 
     it("counts lines within quotes", function()
