@@ -286,7 +286,7 @@ typedef struct neap_pair {
     int64_t first, second;
 } neap_pair;
 
-struct neap__body;
+typedef struct neap__body neap_body;
 
 /* A named value given to an operation. Strings, lists and tensors are copied or retained
  * by the node. */
@@ -302,7 +302,7 @@ typedef struct neap_attribute {
     neap_node *node;         /* NODE */
     const double *numbers;   /* FLOATS */
     const neap_pair *pairs;  /* PAIRS */
-    struct neap__body *body; /* BODY */
+    neap_body *body;         /* BODY */
 } neap_attribute;
 
 #define NEAP_ATTRIBUTE_INIT                                                              \
@@ -427,7 +427,7 @@ static inline neap_attribute neap_attribute_pairs(const char *name,
     return a;
 }
 static inline neap_attribute neap_attribute_body(const char *name,
-                                                 struct neap__body *value)
+                                                 neap_body *value)
 {
     neap_attribute a = neap_attribute_none(name);
     a.kind = NEAP_KIND_BODY;
@@ -517,6 +517,40 @@ typedef struct neap_op_shape {
     int rank; /* -1: unknown */
     int64_t dims[NEAP_MAX_RANK];
 } neap_op_shape;
+
+/* ---- Branches and loops ---------------------------------------------------------- */
+
+/* A body is a piece of graph that a branch or a loop runs. Between neap_body_begin and
+ * neap_body_end nodes are built in it; bodies nest, up to 32 within each other. Nodes of a
+ * body are in no list of the graph, cannot be fed or fetched, and cannot be used outside of
+ * it; what is named from outside becomes an input of the branch or loop. Placeholders and
+ * variables cannot be made in it; assignments, draws and operations of the host can. The
+ * graph owns it. `arguments` are the dtypes and shapes of what it is given (a loop's
+ * variables), -1 where they are open. */
+NEAP_API neap_body *neap_body_begin(neap_graph *g, const neap_op_shape *arguments,
+                                    size_t count, neap_error *err);
+NEAP_API neap_node *neap_body_argument(const neap_body *body, size_t index);
+NEAP_API void neap_body_end(neap_body *body);
+/* Nodes are built in it again: after its end, and before a branch or loop has it. */
+NEAP_API int neap_body_resume(neap_body *body, neap_error *err);
+
+/* The values of one of two bodies without arguments, of `pred` (bool, rank 0): as many of
+ * each, of the same dtypes. Only the branch that is taken runs. outputs[i] receives the
+ * i-th value. Bodies serve once. */
+NEAP_API int neap_cond(neap_graph *g, neap_node *pred, neap_body *then_body,
+                       neap_node *const *then_results, neap_body *else_body,
+                       neap_node *const *else_results, size_t count, neap_node **outputs,
+                       neap_error *err);
+/* Runs `body` as long as `condition` gives true (bool, rank 0): both take `count` loop
+ * variables as arguments, and body gives as many, of the same dtypes and of shapes that
+ * its arguments may have (which may change from one iteration to the next where they are
+ * open). maximum_iterations: -1 for none. outputs[i] receives the i-th variable at the
+ * end. An error inside names the iteration, from 0. */
+NEAP_API int neap_while_loop(neap_graph *g, neap_body *condition,
+                             neap_node *condition_result, neap_body *body,
+                             neap_node *const *results, neap_node *const *loop_vars,
+                             size_t count, int64_t maximum_iterations,
+                             neap_node **outputs, neap_error *err);
 
 /* An operation of the host. Callbacks return a neap_status and fill `err` when it is not
  * NEAP_OK; they run on the thread that builds or runs; `caller` is that of

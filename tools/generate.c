@@ -126,7 +126,7 @@ static const struct {
                           "neap__option_floats", true, false},
     [NEAP_KIND_PAIRS] = {"const neap_pair *", "neap_attribute_pairs",
                          "neap__option_pairs", true, false},
-    [NEAP_KIND_BODY] = {"struct neap__body *", "neap_attribute_body", "neap__option_body",
+    [NEAP_KIND_BODY] = {"neap_body *", "neap_attribute_body", "neap__option_body",
                         false, false},
 };
 

@@ -119,7 +119,8 @@ static void spec_descriptors(void)
         CHECK(op->info.inputs != NULL);
         CHECK(op->infer != NULL);
         CHECK(op->dtypes || !op->info.inputs[0] || op == &neap__op_group ||
-              op == &neap__op_result || op == &neap__op_host);
+              op == &neap__op_result || op == &neap__op_host ||
+              op->lowering >= NEAP__LOWER_BRANCH);
         spec_schema(op);
         spec_gradient(op);
         spec_lowering(op);

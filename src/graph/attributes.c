@@ -252,7 +252,7 @@ static int set_node(neap_node *n, neap__value *v, const neap_attribute_info *row
     if (node->fact.dtype == NEAP_DTYPE_NONE)
         return neap__fail(err, NEAP_ETYPE, "attribute \"%s\": %s has no value", row->name,
                           neap__node_text(text, node));
-    if (n->op->list == NEAP_VARIABLES) {
+    if (row->kind == NEAP_KIND_NODE) { /* it is no input */
         n->initial = node;
         return NEAP_OK;
     }

@@ -1,5 +1,5 @@
 /* graph.c - a graph's life, its lists, its scopes and controls. */
-#include "graph/graph.h"
+#include "graph/body.h"
 
 #include <string.h>
 
@@ -32,6 +32,8 @@ static void pop(neap_graph *g)
     g->frames = f->outer;
     neap__free(g->account, f, sizeof *f, NEAP_MEMORY_NODE);
 }
+
+void neap__drop_frame(neap_graph *g) { pop(g); }
 
 int neap_graph_push_scope(neap_graph *g, const char *name, neap_error *err)
 {
@@ -96,9 +98,17 @@ int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes, size_t coun
         return NEAP_ENOMEM;
     if (outer)
         memcpy(controls, f->controls, outer * sizeof *controls);
-    memcpy(controls + outer, nodes, count * sizeof *controls);
+    /* Inside a body, what is outside of it makes the whole body wait. */
+    for (size_t i = 0; i < count; i++) {
+        if (nodes[i]->body == g->body) {
+            controls[outer++] = nodes[i];
+        } else if (!neap__body_waits(g->body, nodes[i], err)) {
+            neap__free(g->account, f, sizeof *f, NEAP_MEMORY_NODE);
+            return NEAP_ESTATE;
+        }
+    }
     f->controls = controls;
-    f->control_count = (uint32_t)room;
+    f->control_count = (uint32_t)outer;
     g->frames = f;
     return NEAP_OK;
 }
@@ -122,13 +132,15 @@ void neap_graph_pop_to(neap_graph *g, size_t depth)
 
 neap__visit neap__visit_begin(neap_graph *g)
 {
-    neap__visit v = {g->floor, g->file, g->caller, g->line};
+    neap__visit v = {g->floor, g->body, g->file, g->caller, g->line};
     g->floor = g->frames;
     return v;
 }
 
 void neap__visit_end(neap_graph *g, const neap__visit *v)
 {
+    while (g->body && g->body != v->body)
+        neap_body_end(g->body);
     while (may_pop(g))
         pop(g);
     g->floor = v->floor;
@@ -210,6 +222,7 @@ void neap_graph_free(neap_graph *g)
         return;
     for (size_t i = 0; i < g->node_count; i++)
         neap__attributes_drop(g->nodes[i]);
+    neap__bodies_free(g);
     while (g->frames)
         pop(g);
     neap__host_free(g);

@@ -58,9 +58,20 @@ typedef struct neap__value {
         const double *numbers;
         const neap_pair *pairs;
         neap_tensor *tensor;
-        struct neap__body *body;
+        neap_body *body;
     };
 } neap__value;
+
+/* What a branch or loop does with its bodies (then, else; condition, body): which input of
+ * the node each parameter stands for. A loop carries its first inputs from one iteration
+ * to the next: the variables that the body assigns, then the loop's own. */
+typedef struct neap__control {
+    neap_body *body[2];
+    const uint32_t *from[2]; /* by parameter: an input */
+    uint32_t from_count[2];
+    uint32_t carried;
+    int64_t limit; /* iterations at most; negative: no limit */
+} neap__control;
 
 /* ---- Nodes ----------------------------------------------------------------------- */
 
@@ -83,8 +94,11 @@ struct neap_node {
     int32_t line;
     const neap__value *attributes; /* as many as the schema has rows */
     uint64_t index;                /* place in the order of creation */
-    int64_t list_index;    /* variables: place among the graph's variables; else -1 */
-    neap_node *initial;    /* variables: the node of the initial value */
+    int64_t list_index; /* variables: place among the graph's variables; else -1 */
+    const neap__control *control; /* of a branch or loop */
+    neap_body *body;              /* that it is inside of; NULL: the graph */
+    neap_node *initial;    /* variables: the node of the initial value; parameters of
+                            * bodies: what they stand for outside, or NULL */
     const char *file;      /* where it was made, with `line`; NULL: not known */
     uint64_t seed;         /* RANDOM: the operation's own seed */
     neap_node **consumers; /* each once, in order of creation */
@@ -112,7 +126,9 @@ typedef enum neap__lowering {
     NEAP__LOWER_NOTHING, /* no value: group, no_op */
     NEAP__LOWER_ALIAS,   /* the bytes of input 0 under another shape (or the same) */
     NEAP__LOWER_ELEMENT, /* `element`: one fusable function; operands broadcast */
-    NEAP__LOWER_GEMM     /* matmul: a product with an epilogue */
+    NEAP__LOWER_GEMM,    /* matmul: a product with an epilogue */
+    NEAP__LOWER_BRANCH,  /* one of two bodies */
+    NEAP__LOWER_LOOP     /* a condition and a body, over and over */
 } neap__lowering;
 
 /* Inference: facts of the inputs give the fact of the result. Called when a node is
@@ -286,6 +302,8 @@ struct neap_graph {
     int32_t line;
     struct neap__file *files; /* every file told, each once */
     void *caller;
+    neap_body *bodies;   /* all, the newest first */
+    neap_body *body;     /* in which nodes are built; NULL: none */
     uint64_t random_ops; /* made so far: seeds those without one of their own */
 };
 
@@ -324,6 +342,7 @@ struct neap__frame {
  * nodes report the position that was set before. */
 typedef struct neap__visit {
     struct neap__frame *floor;
+    neap_body *body;
     const char *file;
     void *caller;
     int32_t line;
@@ -333,6 +352,8 @@ void neap__visit_end(neap_graph *g, const neap__visit *v);
 
 /* Between these two, nodes are made outside the scopes and controls now open. */
 struct neap__frame *neap__detach(neap_graph *g);
+/* Closes the innermost one, whatever it is. */
+void neap__drop_frame(neap_graph *g);
 void neap__attach(neap_graph *g, struct neap__frame *frames);
 
 /* The value of an attribute by schema name; never NULL (an absent one has kind NONE);

@@ -9,7 +9,7 @@
  *      commit lie behind the node; then the memory stays until the graph goes.
  *   3. The index is given at the commit, so that it is the order of creation even
  *      then. */
-#include "graph/graph.h"
+#include "graph/body.h"
 
 #include <string.h>
 
@@ -116,9 +116,15 @@ static int check_graphs(const neap_node *n, neap_error *err)
             return neap__fail(err, NEAP_ESTATE, "input %s is %s, a node of another graph",
                               input_text(input, n, i),
                               neap__node_text(text, n->inputs[i]));
+        else if (n->inputs[i]->body != n->body)
+            return neap__fail(err, NEAP_ESTATE,
+                              "input %s is %s, inside a body of a branch or loop: it "
+                              "cannot be used outside of it",
+                              input_text(input, n, i),
+                              neap__node_text(text, n->inputs[i]));
     for (uint32_t i = 0; i < n->written_count; i++) {
         const neap_node *x = n->inputs[n->written[i]];
-        if (x->op->list != NEAP_VARIABLES)
+        if (!neap__variable_of(x))
             return neap__fail(err, NEAP_ETYPE, "input %s is %s, not a variable",
                               input_text(input, n, n->written[i]),
                               neap__node_text(text, x));
@@ -209,6 +215,7 @@ static neap_node *allocate(neap_graph *g, const neap__op *op, neap_node *const *
     n->op = op;
     n->effects = op->effects;
     n->graph = g;
+    n->body = g->body;
     for (size_t place = 0; place < count; place++)
         if (inputs[place])
             n->inputs[n->data_inputs++] = inputs[place];
@@ -294,7 +301,10 @@ static bool reserve_list(neap_graph *g, neap_node ***list, size_t *capacity, siz
 /* Room in every list that the node will join. */
 static int reserve(neap_graph *g, neap_node *n, neap_error *err)
 {
-    bool done = reserve_list(g, &g->nodes, &g->node_capacity, g->node_count, err);
+    bool done = n->body
+                    ? reserve_list(g, &n->body->nodes, &n->body->node_capacity,
+                                   n->body->node_count, err)
+                    : reserve_list(g, &g->nodes, &g->node_capacity, g->node_count, err);
     if (done && n->op->list == NEAP_VARIABLES)
         done =
             reserve_list(g, &g->variables, &g->variable_capacity, g->variable_count, err);
@@ -316,9 +326,14 @@ static uint64_t seed_of(neap_graph *g, const neap_node *n)
 /* Cannot fail. */
 static void commit(neap_graph *g, neap_node *n, neap__name *name)
 {
-    name->node = n;
-    n->index = g->node_count;
-    g->nodes[g->node_count++] = n;
+    if (n->body) {
+        n->index = n->body->node_count;
+        n->body->nodes[n->body->node_count++] = n;
+    } else {
+        name->node = n;
+        n->index = g->node_count;
+        g->nodes[g->node_count++] = n;
+    }
     for (uint32_t i = 0; i < n->input_count; i++) {
         neap_node *x = n->inputs[i];
         if (!x->consumer_count || x->consumers[x->consumer_count - 1] != n)
@@ -346,11 +361,11 @@ static void rewind_arena(neap__arena *arena, const neap__arena *mark)
     arena->next = mark->next;
 }
 
-neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
-                       size_t input_count, const neap_attribute *attributes,
-                       size_t attribute_count, const char *name, neap_error *err)
+static neap_node *build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
+                        size_t input_count, const neap_attribute *attributes,
+                        size_t attribute_count, const char *name, neap_error *err)
 {
-    if (!neap__graph_ready(g, op->info.name, err) || !check_count(op, input_count, err))
+    if (!check_count(op, input_count, err))
         return NULL;
     while (input_count && !inputs[input_count - 1] &&
            neap__is_optional(op, input_count - 1))
@@ -406,6 +421,62 @@ neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inpu
     if (alone)
         rewind_arena(&g->arena, &mark);
     return NULL;
+}
+
+/* What a body can have: its own parameters, and nodes that are neither fed nor kept. */
+static bool belongs_in_body(const neap__op *op, const char *name, neap_error *err)
+{
+    char text[NEAP__QUOTED_SIZE];
+    if (op->list == NEAP_OPERATIONS)
+        return true;
+    neap__fail(err, NEAP_ESTATE,
+               "%s \"%s\": a %s cannot be made inside the body of a branch or loop",
+               op->info.name, neap__quoted(text, name ? name : op->info.name),
+               op->info.name);
+    return false;
+}
+
+/* Inside a body, inputs from outside are captured. */
+static neap_node *build_in_body(neap_graph *g, const neap__op *op,
+                                neap_node *const *inputs, size_t input_count,
+                                const neap_attribute *attributes, size_t attribute_count,
+                                const char *name, neap_error *err)
+{
+    size_t bytes = input_count * sizeof *inputs,
+           more = attribute_count * sizeof *attributes;
+    neap_node **own = neap__alloc(g->account, bytes, NEAP_MEMORY_SMALL, err), *n = NULL;
+    neap_attribute *rows = neap__alloc(g->account, more, NEAP_MEMORY_SMALL, err);
+    bool done = own && rows;
+    for (size_t i = 0; i < input_count && done; i++) {
+        own[i] = inputs[i];
+        if (own[i] && own[i]->graph == g)
+            own[i] = neap__capture(g, own[i], err);
+        done = own[i] || !inputs[i];
+    }
+    for (size_t i = 0; i < attribute_count && done; i++) {
+        rows[i] = attributes[i];
+        neap_node **node = &rows[i].node;
+        if (rows[i].kind == NEAP_KIND_NODE && *node && (*node)->graph == g)
+            done = (*node = neap__capture(g, *node, err)) != NULL;
+    }
+    if (done && belongs_in_body(op, name, err))
+        n = build(g, op, own, input_count, rows, attribute_count, name, err);
+    neap__free(g->account, rows, more, NEAP_MEMORY_SMALL);
+    neap__free(g->account, own, bytes, NEAP_MEMORY_SMALL);
+    return n;
+}
+
+neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
+                       size_t input_count, const neap_attribute *attributes,
+                       size_t attribute_count, const char *name, neap_error *err)
+{
+    if (!neap__graph_ready(g, op->info.name, err))
+        return NULL;
+    return g->body && op != g->body->parameter
+               ? build_in_body(g, op, inputs, input_count, attributes, attribute_count,
+                               name, err)
+               : build(g, op, inputs, input_count, attributes, attribute_count, name,
+                       err);
 }
 
 /* ---- What can be asked of a node ------------------------------------------------- */

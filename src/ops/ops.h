@@ -63,10 +63,15 @@ static inline neap_attribute neap__option_dtype(const char *name, neap_dtype val
 NEAP__POINTER_OPTION(string, const char *)
 NEAP__POINTER_OPTION(tensor, neap_tensor *)
 NEAP__POINTER_OPTION(node, neap_node *)
-NEAP__POINTER_OPTION(body, struct neap__body *)
+NEAP__POINTER_OPTION(body, neap_body *)
 NEAP__LIST_OPTION(ints, int64_t)
 NEAP__LIST_OPTION(floats, double)
 NEAP__LIST_OPTION(pairs, neap_pair)
+/* The `result` nodes of a node that has several results, into as many entries. */
+bool neap__build_results(neap_graph *g, neap_node *n, neap_node **outputs,
+                         neap_error *err);
+/* What the facts of two values that are taken for one another have in common. */
+neap__fact neap__common_fact(const neap__fact *a, const neap__fact *b);
 /* A rank-0 constant; `name` may be NULL. */
 neap_node *neap__scalar(neap_graph *g, neap_dtype dtype, double value, const char *name,
                         neap_error *err);

@@ -357,7 +357,9 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
                          .err = e->err};
     if (neap__several(item->node))
         b->out = p->several[item - e->s->items];
-    int status = item->node->op->bind(b);
+    uint32_t number = (uint32_t)(item - e->s->items);
+    int status = item->node->control ? neap__bind_control(b, e->s->outline, number)
+                                     : item->node->op->bind(b);
     if (status)
         neap__blame(e->err, item->node);
     return status;
@@ -436,6 +438,13 @@ static void note_in_place(neap__emitter *e, uint32_t root, unsigned allowed)
     }
 }
 
+static uint8_t kind_of(const neap_node *n)
+{
+    return !n->control                           ? NEAP__HOST_CALL
+           : n->op->lowering == NEAP__LOWER_LOOP ? NEAP__LOOP
+                                                 : NEAP__BRANCH;
+}
+
 static int emit_kernel(neap__emitter *e, uint32_t u)
 {
     neap__plan *p = e->plan;
@@ -456,11 +465,11 @@ static int emit_kernel(neap__emitter *e, uint32_t u)
     if (!neap__round_size(b.scratch, NEAP__ALIGNMENT, &bytes))
         return neap__fail(e->err, NEAP_ELIMIT, "a kernel needs too much memory");
     status = status ? status : take(e, bytes, &offset);
-    if (status || !b.kernel)
+    if (status || !(b.kernel || item->node->control))
         return status;
     add_instruction(e, u, b.kernel, b.args, first, item->count, offset);
     if (b.allocates)
-        p->instructions[p->instruction_count - 1].kind = NEAP__HOST_CALL;
+        p->instructions[p->instruction_count - 1].kind = kind_of(item->node);
     if (b.work)
         p->flops += (double)b.work;
     else if (p->facts[root].dtype != NEAP_DTYPE_NONE && !item->handed)

@@ -243,6 +243,30 @@ static int call_host(neap__activation *f, const neap__instruction *in, neap__cal
     return status;
 }
 
+/* ---- Branches and loops ---------------------------------------------------------- */
+
+/* Their bodies write results to the places, or hand over tensors. */
+static int call_control(neap__activation *f, const neap__instruction *in,
+                        neap__call *call)
+{
+    neap__run *run = f->run;
+    neap__mark mark = neap__block_mark(&run->block);
+    size_t bytes = in->out_count * sizeof(neap_tensor *);
+    neap_tensor **handed = neap__block_take(&run->block, run->account, bytes, call->err);
+    if (!handed)
+        return call->err->code;
+    memset((void *)handed, 0, bytes);
+    int status = neap__run_control(f, in, call, handed);
+    for (uint32_t i = 0; i < in->out_count; i++) {
+        if (!status)
+            place_result(f, f->plan->places[in->operands + in->in_count + i], NULL,
+                         handed[i]);
+        neap_tensor_release(handed[i]);
+    }
+    neap__block_back(&run->block, mark);
+    return status;
+}
+
 /* ---- The loop -------------------------------------------------------------------- */
 
 static int fail_at(const neap__activation *f, const neap__instruction *in, int status,
@@ -250,10 +274,13 @@ static int fail_at(const neap__activation *f, const neap__instruction *in, int s
 {
     const neap__structure *s = f->plan->structure;
     const neap_node *n = s->items[s->units[in->unit].root].node;
+    char node[NEAP__NODE_SIZE];
     if (in->kind == NEAP__HOST_CALL)
         neap__tell_origin(own, n); /* the host's message names its node */
-    else
+    else if (in->kind == NEAP__CALL)
         neap__blame(own, n);
+    else /* the message tells the origin of a node in the body */
+        neap__error_prefix(own, "%s: ", neap__node_text(node, n));
     return neap__fail(err, status, "%s", own->message);
 }
 
@@ -284,7 +311,9 @@ int neap__activation_execute(neap__activation *f, uint32_t from, uint32_t to,
         call.out = (void *const *)(f->pointers + in->in_count);
         call.args = in->args;
         call.scratch = block + in->scratch;
-        int status = in->kind == NEAP__CALL ? in->kernel(&call) : call_host(f, in, &call);
+        int status = in->kind == NEAP__CALL        ? in->kernel(&call)
+                     : in->kind == NEAP__HOST_CALL ? call_host(f, in, &call)
+                                                   : call_control(f, in, &call);
         if (status)
             return fail_at(f, in, status, &own, err);
     }
@@ -371,16 +400,15 @@ bool neap__plan_serves(const neap__plan *p, const neap__activation *f)
     return true;
 }
 
-int neap__activation_carried(const neap__activation *f, neap__arena *arena,
-                             neap__fact **out, neap_error *err)
+/* What the stages so far carry on: shapes that were handed over and values that were
+ * waited for are known by now. */
+static neap__fact *carried_facts(const neap__activation *f, neap__arena *arena,
+                                 neap_error *err)
 {
-    *out = NULL;
-    if (!f->plan)
-        return NEAP_OK;
     const neap__structure *s = f->plan->structure;
     neap__fact *facts = neap__arena_array(arena, f->carried_count, sizeof *facts, err);
     if (!facts)
-        return err->code;
+        return NULL;
     if (f->carried_count)
         memcpy(facts, f->plan->carried, f->carried_count * sizeof *facts);
     for (uint32_t i = 0; i < s->carry_count; i++) {
@@ -391,7 +419,25 @@ int neap__activation_carried(const neap__activation *f, neap__arena *arena,
         if (s->carries[i].wanted)
             fact->known = neap__known_of(t->dtype, &t->shape, t->data, arena, err);
     }
-    *out = facts;
+    return facts;
+}
+
+int neap__activation_given(const neap__activation *f, neap__arena *arena,
+                           neap__given *given, neap_error *err)
+{
+    const neap__outline *o = f->outline;
+    neap__fact *feeds = neap__arena_array(arena, o->feed_count, sizeof *feeds, err);
+    neap__fact *carried = f->plan ? carried_facts(f, arena, err) : NULL;
+    for (uint32_t i = 0; i < o->feed_count && feeds; i++) {
+        neap__argument x = neap__argument_of(f, i);
+        feeds[i] = (neap__fact){x.dtype, *x.shape,
+                                neap__known_of(x.dtype, x.shape, x.data, arena, err)};
+    }
+    *given = (neap__given){.feeds = feeds,
+                           .variables = f->pinned,
+                           .before = f->plan,
+                           .carried = carried,
+                           .caller = f->run->caller};
     return neap__failed(err) ? err->code : NEAP_OK;
 }
 
@@ -404,11 +450,9 @@ static int plan_once(void *context, const neap__activation *f, neap__plan **out,
     const neap__target *target = context;
     neap__arena arena;
     neap__arena_init(&arena, target->account, NEAP_MEMORY_SMALL);
-    neap__fact *carried = NULL;
     neap__structure *s = NULL;
-    neap__given given = {.before = f->plan, .caller = f->run->caller};
-    int status = neap__activation_carried(f, &arena, &carried, err);
-    given.carried = carried;
+    neap__given given;
+    int status = neap__activation_given(f, &arena, &given, err);
     if (!status)
         s = neap__structure_new(target, f->outline, &given, err);
     if (s)

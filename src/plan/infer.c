@@ -36,6 +36,9 @@ static int infer_node(inferrer *f, uint32_t i)
                                  .caller = f->of->given->caller,
                                  .err = f->err};
     int status = n->op->infer(&inference);
+    if (!status && n->control && f->of->outline->inner)
+        status = neap__infer_inner(f->of->outline->inner[i], n, f->in, out, f->of->given,
+                                   f->arena, f->err);
     if (status)
         neap__blame(f->err, n);
     return status;

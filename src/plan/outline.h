@@ -31,7 +31,7 @@ typedef struct neap__target {
 } neap__target;
 
 /* Of a body: the nodes that give its results, its parameters, and in `parts` which part
- * of a fetched node is meant (NULL: its value). */
+ * of a fetched node is meant (NONE: its value). */
 typedef struct neap__request {
     neap_node *const *fetches;
     const uint32_t *parts;
@@ -93,6 +93,13 @@ typedef struct neap__last_write {
     uint32_t item, part;
 } neap__last_write;
 
+/* The bodies of a branch or loop, as far as their results are used. */
+typedef struct neap__inner {
+    struct neap__outline *outline[2]; /* then, else; condition, body; held */
+    uint32_t fetch_count; /* of both branches; of a loop's body: all that it carries */
+    uint32_t *parts;      /* which part of the item each fetch is */
+} neap__inner;
+
 /* Invariants
  *   1. Items are in topological order: an operand's index is below its user's.
  *   2. An outline never changes once made; many runs share it. */
@@ -118,10 +125,10 @@ typedef struct neap__outline {
     uint32_t *feeds; /* item of each feed; NONE: not needed */
     uint32_t feed_count;
     uint32_t nodes;
-    struct neap__outline ***bodies; /* by item: those of its bodies; NULL: no item has */
-    bool open;                      /* some variable's shape is the session's to tell */
-    bool random;                    /* draws, in a body too */
-    bool several;                   /* some operation has several results */
+    struct neap__inner **inner; /* by item: of branches and loops; NULL: no item is one */
+    bool open;                  /* some variable's shape is the session's to tell */
+    bool random;                /* draws, in a body too */
+    bool several;               /* some operation has several results */
     bool body;
 } neap__outline;
 

@@ -103,10 +103,13 @@ void neap__activation_end(neap__activation *f);
 /* A tensor for a result or a new value; a failure names the node. */
 neap_tensor *neap__activation_tensor(neap__activation *f, const neap__result *result,
                                      neap_error *err);
-/* The facts of what the stages so far carry on, for the next one: shapes that were handed
- * over and values that were waited for included. */
-int neap__activation_carried(const neap__activation *f, neap__arena *arena,
-                             neap__fact **out, neap_error *err);
+/* What is known when the next stage is planned; in the arena. */
+int neap__activation_given(const neap__activation *f, neap__arena *arena,
+                           neap__given *given, neap_error *err);
+/* Runs a branch or loop; call->out holds the places of its parts, and handed[i] receives
+ * the tensor of a part without one (control.c). */
+int neap__run_control(neap__activation *f, const neap__instruction *in,
+                      const neap__call *call, neap_tensor **handed);
 /* Whether a plan hangs on the shapes of feeds alone: it is of a first stage, and neither
  * values nor variables tell it a size. */
 bool neap__plan_of_shapes(const neap__plan *p);

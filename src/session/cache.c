@@ -57,6 +57,17 @@ static size_t object_bytes(neap__cached_kind kind, const void *object)
     return p->arena.bytes + p->place_capacity * sizeof *p->places;
 }
 
+/* Outlines of bodies are kept with the one around them. They nest at most NEAP__NESTING
+ * deep. */
+static void give_ids(neap__cache *c, neap__outline *o)
+{
+    o->id = ++c->ids;
+    for (uint32_t i = 0; o->inner && i < o->item_count; i++) {
+        for (int which = 0; which < 2 && o->inner[i]; which++)
+            give_ids(c, o->inner[i]->outline[which]);
+    }
+}
+
 /* The object's place for its id. */
 static uint64_t *retain(neap__cached_kind kind, void *object)
 {
@@ -124,7 +135,9 @@ void neap__cache_add(neap__cache *c, neap__account *a, const neap__key *key, voi
                         .bytes = object_bytes(kind, object)};
     memcpy(e->words, key->words, key->count * sizeof *key->words);
     uint64_t *id = retain(kind, object);
-    if (!*id)
+    if (kind == NEAP__CACHED_OUTLINE)
+        give_ids(c, object);
+    else if (!*id)
         *id = ++c->ids;
     neap__cached **at = bucket(c, e->hash);
     e->chain = *at;

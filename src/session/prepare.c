@@ -221,33 +221,6 @@ static bool plan_words(const neap__activation *f, const neap__structure *s, word
 
 /* ---- Making ---------------------------------------------------------------------- */
 
-typedef struct asked {
-    neap__given given;
-    neap__arena arena;
-} asked;
-
-static int ask(const neap__running *r, const neap__activation *f, asked *a,
-               neap_error *err)
-{
-    const neap__outline *o = f->outline;
-    neap__arena_init(&a->arena, r->session->account, NEAP_MEMORY_SMALL);
-    neap__fact *feeds = neap__arena_array(&a->arena, o->feed_count, sizeof *feeds, err);
-    neap__fact *carried = NULL;
-    if (!feeds || neap__activation_carried(f, &a->arena, &carried, err))
-        return err->code;
-    for (uint32_t i = 0; i < o->feed_count; i++) {
-        neap__argument x = neap__argument_of(f, i);
-        feeds[i] = (neap__fact){x.dtype, *x.shape,
-                                neap__known_of(x.dtype, x.shape, x.data, &a->arena, err)};
-    }
-    a->given = (neap__given){.feeds = feeds,
-                             .variables = f->pinned,
-                             .before = f->plan,
-                             .carried = carried,
-                             .caller = f->run->caller};
-    return neap__failed(err) ? err->code : NEAP_OK;
-}
-
 static void keep(neap__running *r, const words *w, void *object)
 {
     neap_session *s = r->session;
@@ -269,8 +242,8 @@ static void keep_plan(neap__running *r, const neap__activation *f, neap__plan *p
 
 /* Makes a plan from a structure that the cache holds for the key, if one serves these
  * sizes; else STALE. */
-static int plan_from_cache(neap__running *r, const neap__key *key, const asked *a,
-                           neap__plan **out, neap_error *err)
+static int plan_from_cache(neap__running *r, const neap__key *key,
+                           const neap__given *given, neap__plan **out, neap_error *err)
 {
     neap_session *session = r->session;
     int status = NEAP__STALE;
@@ -285,7 +258,7 @@ static int plan_from_cache(neap__running *r, const neap__key *key, const asked *
         pthread_mutex_unlock(&session->lock);
         if (!s)
             break;
-        status = neap__plan_new(&session->target, s, &a->given, out, err);
+        status = neap__plan_new(&session->target, s, given, out, err);
         neap__structure_release(s);
     }
     return status;
@@ -295,15 +268,17 @@ static int make_plan(neap__running *r, const neap__activation *f, const words *w
                      bool cached, neap__plan **out, neap_error *err)
 {
     neap_session *session = r->session;
-    asked a;
+    neap__arena arena;
+    neap__given given;
     neap__key key = key_of(w);
     neap__structure *s = NULL;
-    int status = ask(r, f, &a, err);
+    neap__arena_init(&arena, session->account, NEAP_MEMORY_SMALL);
+    int status = neap__activation_given(f, &arena, &given, err);
     if (!status)
-        status = cached ? plan_from_cache(r, &key, &a, out, err) : NEAP__STALE;
+        status = cached ? plan_from_cache(r, &key, &given, out, err) : NEAP__STALE;
     if (status == NEAP__STALE) {
-        s = neap__structure_new(&session->target, f->outline, &a.given, err);
-        status = s ? neap__plan_new(&session->target, s, &a.given, out, err) : err->code;
+        s = neap__structure_new(&session->target, f->outline, &given, err);
+        status = s ? neap__plan_new(&session->target, s, &given, out, err) : err->code;
         if (status == NEAP__STALE)
             status = neap__fail(err, NEAP_ESTATE, "a stage does not fit its own sizes");
         if (!status && cached)
@@ -312,7 +287,7 @@ static int make_plan(neap__running *r, const neap__activation *f, const words *w
     if (!status && cached)
         keep_plan(r, f, *out);
     neap__structure_release(s);
-    neap__arena_free(&a.arena);
+    neap__arena_free(&arena);
     return status;
 }
 
