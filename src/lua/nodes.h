@@ -100,5 +100,7 @@ void neap__lua_open_operators(lua_State *L);
 void neap__lua_open_special(lua_State *L);
 void neap__lua_open_call(lua_State *L); /* wants the functions above in the table */
 void neap__lua_open_host(lua_State *L);
+/* What the module of branches and loops is built on: to the table at the top. */
+void neap__lua_open_control(lua_State *L);
 
 #endif
