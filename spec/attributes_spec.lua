@@ -216,6 +216,13 @@ describe("bounds that are nodes", function()
     local reversed = neap.strided_slice(neap.shape(m), { false }, { false }, { -1 })
     assert.same({ 2, 3, -1 }, neap.zeros(reversed).shape)
     assert.same({ 3 }, neap.zeros(neap.strided_slice(neap.shape(m), { 1 }, { 2 }, { 1 })).shape)
+    assert.same({ 2, -1, 3 }, neap.zeros(neap.roll(neap.shape(m), 1, 0)).shape)
+    assert.same({ 7, -1, 3, 2, 2, 3 }, neap.zeros(neap.pad(neap.pad(neap.shape(m), { { 0, 2 } },
+      "symmetric"), { { 1, 0 } }, { constant_value = 7 })).shape)
+    local row = neap.expand_dims(neap.shape(m), 0)
+    local both = neap.concat({ row, row }, 0)
+    local corner = neap.strided_slice(both, { 1, false }, { 2, false }, { 1, -2 })
+    assert.same({ 2, -1 }, neap.zeros(neap.squeeze(corner, 0)).shape)
     assert.same({ 3, -1, 2 }, neap.strided_slice(m, {}, {}, {}).shape and
       neap.pad(m, { { 1, 1 }, { 0, 0 }, { 0, 0 } }).shape and { 3, -1, 2 })
   end)
