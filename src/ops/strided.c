@@ -85,29 +85,6 @@ static int64_t find_steps(const neap_node *n, const cuts *c, const neap__shape *
     return offset;
 }
 
-/* What is known of the elements that are picked. */
-static int know_cut(neap__inference *i, const cuts *c)
-{
-    const neap__known *x = i->in[0].known;
-    const neap__shape *out = &i->out->shape;
-    const int64_t count = neap__knowable(i->out->dtype, out);
-    int64_t steps[NEAP_MAX_RANK];
-    if (!x || count < 0)
-        return NEAP_OK;
-    const int64_t offset = find_steps(i->node, c, &i->in[0].shape, steps);
-    neap__known *k = neap__known_new(i->arena, x->dtype, count, i->err);
-    for (int64_t e = 0; k && e < count; e++) {
-        int64_t from = offset, rest = e;
-        for (int d = out->rank - 1; d >= 0; d--) {
-            from += rest % out->dims[d] * steps[d];
-            rest /= out->dims[d];
-        }
-        if (neap__knows(x, from))
-            neap__known_put(k, e, neap__known_element(x, from));
-    }
-    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
-}
-
 static int infer_strided_slice(neap__inference *i)
 {
     cuts c;
@@ -120,7 +97,11 @@ static int infer_strided_slice(neap__inference *i)
         return status;
     for (int d = 0; d < x->rank; d++)
         i->out->shape.dims[d] = cut(i->node, &c, x, d, &first);
-    return know_cut(i, &c);
+    if (!i->in[0].known || !neap__shape_known(&i->out->shape))
+        return NEAP_OK;
+    int64_t steps[NEAP_MAX_RANK];
+    const int64_t offset = find_steps(i->node, &c, x, steps);
+    return neap__know_picked(i, steps, offset);
 }
 
 static int bind_strided_slice(neap__binding *b)
