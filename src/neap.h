@@ -820,8 +820,8 @@ typedef struct neap_random_uniform_options {
 #define NEAP_RANDOM_UNIFORM_OPTIONS_INIT \
     {sizeof(neap_random_uniform_options), NEAP_ATTRIBUTE_INIT, NEAP_ATTRIBUTE_INIT, \
      NEAP_FLOAT32, NEAP_ATTRIBUTE_INIT}
-/* Draws, evenly spread over [minval, maxval), fresh in every run. For int32 and int64 the
- * bounds are whole numbers. The same seeds give the same numbers. */
+/* Draws, evenly spread over [minval, maxval), fresh in every run. For integers the bounds
+ * are whole numbers. The same seeds give the same numbers. */
 NEAP_API neap_node *neap_random_uniform(neap_graph *g, const int64_t *shape,
                                         size_t shape_count,
                                         const neap_random_uniform_options *options,

@@ -50,6 +50,14 @@ int neap__host_add(neap_graph *g, const neap__op *like, const neap_op *host,
     added->host.name = name;
     added->host.doc = doc;
     added->host.inputs = inputs;
+    if (!g->host_chains)
+        g->host_chains =
+            neap__arena_array(&g->arena, NEAP__HOST_CHAINS, sizeof *g->host_chains, err);
+    if (!g->host_chains)
+        return NEAP_ENOMEM;
+    neap__host_op **chain = &g->host_chains[neap__hash_name(name) % NEAP__HOST_CHAINS];
+    added->chain = *chain;
+    *chain = added;
     added->next = g->host_ops;
     g->host_ops = added;
     return NEAP_OK;
@@ -57,10 +65,12 @@ int neap__host_add(neap_graph *g, const neap__op *like, const neap_op *host,
 
 const neap__op *neap__host_named(const neap_graph *g, const char *name)
 {
-    for (const neap__host_op *h = g->host_ops; h; h = h->next)
-        if (!strcmp(h->host.name, name))
-            return &h->op;
-    return NULL;
+    if (!g->host_chains)
+        return NULL;
+    const neap__host_op *h = g->host_chains[neap__hash_name(name) % NEAP__HOST_CHAINS];
+    while (h && strcmp(h->host.name, name))
+        h = h->chain;
+    return h ? &h->op : NULL;
 }
 
 const neap_op_info *neap_graph_op(const neap_graph *g, const char *name)

@@ -95,5 +95,7 @@ void neap__lua_open_operators(lua_State *L);
 /* placeholder, variable, constant: to the same table; likewise below. */
 void neap__lua_open_special(lua_State *L);
 void neap__lua_open_host(lua_State *L);
+/* What the module of branches and loops is built on: to the table at the top. */
+void neap__lua_open_control(lua_State *L);
 
 #endif

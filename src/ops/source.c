@@ -64,13 +64,8 @@ static int infer_constant(neap__inference *i)
     const neap_tensor *value = neap__attribute(i->node, "value")->tensor;
     i->out->dtype = value->dtype;
     i->out->shape = value->shape;
-    if (!neap__is_integer(value->dtype) || value->shape.rank > 1 ||
-        value->size > NEAP__KNOWN)
-        return NEAP_OK;
-    neap__known k = {(int)value->size, (UINT32_C(1) << value->size) - 1, {0}};
-    for (int e = 0; e < k.count; e++)
-        k.values[e] = neap__element_integer(value->dtype, value->data, e);
-    return neap__know(i, &k);
+    return neap__know(
+        i, neap__known_of(value->dtype, &value->shape, value->data, i->arena, i->err));
 }
 
 NEAP_OP(constant) = {
@@ -148,9 +143,7 @@ static int infer_fill(neap__inference *i)
     }
     i->out->dtype = value->dtype;
     int status = neap__dims(i, "dims", &i->out->shape);
-    if (status || !neap__is_integer(value->dtype))
-        return status;
-    return neap__know_all(i, neap__element_integer(value->dtype, value->data, 0));
+    return status ? status : neap__know_filled(i, value->data);
 }
 
 static int bind_value(neap__binding *b)
@@ -332,8 +325,8 @@ static int bind_truncated(neap__binding *b)
 NEAP_OP(random_uniform) = {
     NEAP__NAMED("random_uniform"),
     .info.doc =
-        "Draws, evenly spread over [minval, maxval), fresh in every run. For int32 and "
-        "int64 the bounds are whole numbers. The same seeds give the same numbers.",
+        "Draws, evenly spread over [minval, maxval), fresh in every run. For "
+        "integers the bounds are whole numbers. The same seeds give the same numbers.",
     .info.inputs = "",
     NEAP__ROWS(NEAP__SIZES("shape"), NEAP__NUMBER("minval", 0, 0),
                NEAP__NUMBER("maxval", 1, 0), NEAP__DTYPE("dtype", NEAP_FLOAT32), SEED),
