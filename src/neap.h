@@ -745,6 +745,13 @@ NEAP_API neap_node *neap_reduce_mean(neap_graph *g, neap_node *x, neap_error *er
  * elements it is the lowest value of the dtype (-inf). Equal greatest elements share the
  * gradient. */
 NEAP_API neap_node *neap_reduce_max(neap_graph *g, neap_node *x, neap_error *err);
+/* The least element of x over some axes (absent: all); NaN if there is one. Over no
+ * elements it is the greatest value of the dtype (inf). Equal least elements share the
+ * gradient. */
+NEAP_API neap_node *neap_reduce_min(neap_graph *g, neap_node *x, neap_error *err);
+/* The product of the elements of x over some axes (absent: all). Integers wrap; over no
+ * elements it is 1. */
+NEAP_API neap_node *neap_reduce_prod(neap_graph *g, neap_node *x, neap_error *err);
 /* log(sum(exp(x))) over some axes (absent: all), without overflow. Over no elements it is
  * -inf. */
 NEAP_API neap_node *neap_reduce_logsumexp(neap_graph *g, neap_node *x, neap_error *err);
