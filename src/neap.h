@@ -518,8 +518,10 @@ typedef struct neap_session_options {
     int threads;         /* 0: as neap_set_threads says */
     size_t memory_limit; /* bytes of plans, blocks, variables and results; 0: none */
     uint64_t seed;       /* of random operations */
-    const char
-        *isa; /* NULL: the best; else "avx512", "avx2" or "generic", not above it */
+    /* NULL: the best, or the lower one that the environment variable NEAP_ISA names
+     * (looked at for each new session; an unknown name is NEAP_EARG). Else "avx512",
+     * "avx2" or "generic", which can only lower that. */
+    const char *isa;
     const char *passes; /* NULL: all; "none"; or of "fold,simplify,merge,fuse,place" */
     /* Receives the text of `print` operations and of traced runs, on the calling
      * thread. */
@@ -620,7 +622,9 @@ NEAP_API int neap_set_threads(int threads, neap_error *err);
 
 typedef struct neap_config {
     const char *version;
-    const char *isa; /* the best instruction set that this machine has kernels for */
+    /* The instruction set of sessions that do not say: the best that this machine has
+     * kernels for, or the lower one that NEAP_ISA names. */
+    const char *isa;
     const char *compiler;
     const char *blas; /* what is known of OpenBLAS, "not opened" before its first need */
     int threads;      /* the present bound */
