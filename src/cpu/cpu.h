@@ -219,8 +219,10 @@ typedef struct neap__reduce_args {
         int64_t rounds, block, blocks; /* of a strip; elements of a length; of a round */
         int64_t width, across, strips; /* results of a strip; strips of a run; of all */
         int64_t each;                  /* strips of a part of the job */
-        int64_t chunk_rounds, chunk_blocks, groups, chunks; /* of a chunk; chunks of a
-                                                                strip: groups * chunks */
+        int64_t chunk_rounds, chunk_blocks; /* of a chunk, */
+        int64_t groups, chunks;             /* of which a strip has groups * chunks */
+        /* bytes of scratch: all chunks' cells, all that is shared; and a worker's */
+        size_t partials_bytes, shared_bytes, rounds_bytes, blocks_bytes, worker_bytes;
     } cut;
 } neap__reduce_args;
 /* With dtype, isa and reduction set, the rest. */
