@@ -3,7 +3,7 @@
  *
  *     bench/gemm [float64] [avx512 | avx2 | generic] */
 #include "bench.h"
-#include "cpu/cpu.h"
+#include "cpu/gemm.h"
 
 #include <cblas.h>
 

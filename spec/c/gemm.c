@@ -4,7 +4,8 @@
  * Most operands are small integers, whose products and sums are exact in any order:
  * the expected values, added up one by one in float64, must be met exactly. */
 #include "check.h"
-#include "cpu/cpu.h"
+#include "cpu/gemm.h"
+#include "cpu/program.h"
 
 #include <math.h>
 #include <stdlib.h>

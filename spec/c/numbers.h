@@ -3,7 +3,9 @@
 #ifndef NUMBERS_H
 #define NUMBERS_H
 
-#include "cpu/cpu.h"
+#include "cpu/element.h"
+#include "cpu/program.h"
+#include "cpu/reduce.h"
 
 #include "check.h"
 

@@ -24,7 +24,7 @@ def axes(axis):
 def cast(x, dtype):
     if dtype == "bool":
         return x != 0
-    if dtype.startswith("int"):
+    if dtype.startswith(("int", "uint")):
         # Saturating, and not-a-number is zero.
         limits = np.iinfo(dtype)
         x = np.nan_to_num(np.trunc(x.astype(np.float64)), nan=0, posinf=limits.max, neginf=limits.min)
@@ -63,6 +63,19 @@ def squeeze(x, axis=None):
 def slice_(x, begin, size):
     stops = [n if s == -1 else b + s for b, s, n in zip(begin, size, x.shape)]
     return x[tuple(slice(b, e) for b, e in zip(begin, stops))]
+
+
+def strided_slice(x, begin, stop, strides):
+    # What is false in Lua is no bound.
+    def bound(value):
+        return None if value is False else value
+
+    return x[tuple(slice(bound(b), bound(e), s) for b, e, s in zip(begin, stop, strides))]
+
+
+def pad(x, paddings, mode="constant", constant_value=0):
+    extra = {"constant_values": constant_value} if mode == "constant" else {}
+    return np.pad(x, paddings, mode, **extra) if paddings else x
 
 
 def gather(params, indices, axis=0, batch_dims=0):
@@ -110,8 +123,11 @@ OPERATIONS = {
     "sqrt": np.sqrt,
     "exp": np.exp,
     "log": np.log,
+    "log1p": np.log1p,
     "sigmoid": lambda x: np.where(x < 0, np.exp(x) / (1 + np.exp(x)), 1 / (1 + np.exp(-x))),
     "tanh": np.tanh,
+    "softplus": lambda x: np.logaddexp(0, x),
+    "leaky_relu": lambda x, alpha=0.2: np.where(x > 0, x, alpha * x),
     "relu": lambda x: np.maximum(x, 0),
     "add": np.add,
     "subtract": np.subtract,
@@ -134,6 +150,7 @@ OPERATIONS = {
     "reduce_logsumexp": reduction(logsumexp, -np.inf),
     "argmax": lambda x, axis=0: np.argmax(x, axis=axis) if x.size else np.zeros(0, np.int64),
     "matmul": matmul,
+    "tensordot": lambda a, b, axes: np.tensordot(a, b, axes),
     "transpose": lambda x, perm=None: np.transpose(x, perm),
     "reshape": lambda x, shape: np.reshape(x, shape),
     "shape": lambda x: np.array(x.shape, np.int64),
@@ -142,6 +159,9 @@ OPERATIONS = {
     "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
     "concat": lambda *x, axis: np.concatenate(x, axis=axis),
     "slice": lambda x, begin, size: slice_(x, begin, size),
+    "strided_slice": strided_slice,
+    "pad": pad,
+    "roll": lambda x, shift, axis: np.roll(x, shift, axis),
     "gather": gather,
     "one_hot": one_hot,
     "softmax": softmax,

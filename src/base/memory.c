@@ -28,7 +28,6 @@
 #endif
 
 enum {
-    SMALL = 4096, /* the C library's allocator: malloc with a margin up to this */
     PAGE = 4096,
     RECYCLED = 64 * 1024, /* the least that is kept for reuse */
     HUGE_PAGE = 2 * 1024 * 1024,
@@ -38,25 +37,24 @@ enum {
 
 /* ---- The C library's memory -------------------------------------------------------- */
 
-/* Aligned requests are slow in many C libraries, so small ones take a margin, and the
- * start of the real piece lies in front of the aligned one. Large blocks ask for huge
- * pages. */
+/* Aligned requests are slow in many C libraries, and glibc before 2.38 does not give what
+ * was freed for one of the same size, so that memory would grow with every large piece
+ * that comes and goes. So each piece takes a margin, and the start of the real one lies in
+ * front of the aligned one. Large blocks ask for huge pages. */
 static void *library_allocate(void *user, size_t size, size_t alignment,
                               neap_memory_kind kind)
 {
     (void)user;
-    if (size <= SMALL) {
-        char *start = malloc(size + alignment); /* which is a multiple of 16 */
-        if (!start)
-            return NULL;
-        const size_t margin = alignment - ((uintptr_t)start & (alignment - 1));
-        memcpy(start + margin - sizeof start, &start, sizeof start);
-        return start + margin;
-    }
     const bool huge = kind == NEAP_MEMORY_BLOCK && size >= HUGE_PAGE;
-    void *pointer = NULL;
-    if (posix_memalign(&pointer, huge ? (size_t)HUGE_PAGE : alignment, size) != 0)
+    if (huge)
+        alignment = HUGE_PAGE;
+    if (size > SIZE_MAX - alignment)
         return NULL;
+    char *start = malloc(size + alignment); /* which is a multiple of 16 */
+    if (!start)
+        return NULL;
+    char *pointer = start + (alignment - ((uintptr_t)start & (alignment - 1)));
+    memcpy(pointer - sizeof start, &start, sizeof start);
 #ifdef MADV_HUGEPAGE
     if (huge)
         (void)madvise(pointer, size,
@@ -67,14 +65,10 @@ static void *library_allocate(void *user, size_t size, size_t alignment,
 
 static void library_free(void *user, void *pointer, size_t size)
 {
-    (void)user;
-    if (size <= SMALL) {
-        char *start;
-        memcpy(&start, (char *)pointer - sizeof start, sizeof start);
-        free(start);
-    } else {
-        free(pointer);
-    }
+    (void)user, (void)size;
+    char *start;
+    memcpy(&start, (char *)pointer - sizeof start, sizeof start);
+    free(start);
 }
 
 /* ---- The process's allocator ------------------------------------------------------- */
@@ -121,6 +115,8 @@ struct neap__account {
     _Atomic(size_t) peak;
     size_t limit;
     size_t recycle;
+    bool (*reclaim)(void *context);
+    void *context;
     pthread_mutex_t lock; /* of all below */
     bool closed;
     size_t kept_bytes;
@@ -151,6 +147,13 @@ neap__account *neap__account_new(size_t limit, size_t recycle, neap_error *err)
     }
     neap__fail(err, NEAP_ENOMEM, "no memory for %zu bytes", sizeof *a);
     return NULL;
+}
+
+void neap__account_reclaims(neap__account *a, bool (*reclaim)(void *context),
+                            void *context)
+{
+    a->reclaim = reclaim;
+    a->context = context;
 }
 
 /* Subtracts from what is held, and frees the account with the last of it. */
@@ -204,6 +207,7 @@ void neap__account_close(neap__account *a)
 {
     pthread_mutex_lock(&a->lock);
     a->closed = true;
+    a->reclaim = NULL;
     pthread_mutex_unlock(&a->lock);
     give_back_kept(a);
 }
@@ -332,7 +336,8 @@ NEAP__COLD static void *limit_reached(const neap__account *a, size_t size,
     return NULL;
 }
 
-void *neap__alloc(neap__account *a, size_t size, neap_memory_kind kind, neap_error *err)
+static void *try_to_alloc(neap__account *a, size_t size, neap_memory_kind kind,
+                          neap_error *err)
 {
     size_t rounded;
     if (!piece_size(size, kind, &rounded))
@@ -355,6 +360,17 @@ void *neap__alloc(neap__account *a, size_t size, neap_memory_kind kind, neap_err
         return no_memory(size, err);
     }
     return pointer;
+}
+
+/* What nobody is told the lack of can be done without, and is not worth a reclaim. */
+void *neap__alloc(neap__account *a, size_t size, neap_memory_kind kind, neap_error *err)
+{
+    bool failed = neap__failed(err);
+    void *pointer = try_to_alloc(a, size, kind, err);
+    if (pointer || !err || failed || !a->reclaim || !a->reclaim(a->context))
+        return pointer;
+    neap__clear(err);
+    return try_to_alloc(a, size, kind, err);
 }
 
 void *neap__alloc_zero(neap__account *a, size_t size, neap_memory_kind kind,

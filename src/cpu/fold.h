@@ -27,7 +27,8 @@
 #ifndef NEAP_FOLD_H
 #define NEAP_FOLD_H
 
-#include "cpu/cpu.h"
+#include "cpu/program.h"
+#include "cpu/reduce.h"
 
 #define NEAP__LANES 16      /* of a block of contiguous elements */
 #define NEAP__BLOCK_ROWS 64 /* rows of a block, where columns are reduced */

@@ -14,7 +14,8 @@
  *    is copied to the load's buffer first.
  * 5. Elements depend on nothing but their own operands: how the domain is cut shows
  *    nowhere. */
-#include "cpu/cpu.h"
+#include "cpu/move.h"
+#include "cpu/program.h"
 
 #include <string.h>
 

@@ -52,6 +52,7 @@
  * With generic kernels alone OpenBLAS wins from BLAS_WORK multiply-adds on, if it can be
  * called at all (openblas.c). `make bench` prints the table for the machine at hand. */
 #include "cpu/gemm_kernel.h"
+#include "cpu/program.h"
 
 #include <string.h>
 

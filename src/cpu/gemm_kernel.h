@@ -5,6 +5,7 @@
 #ifndef NEAP_GEMM_KERNEL_H
 #define NEAP_GEMM_KERNEL_H
 
+#include "cpu/gemm.h"
 #include "cpu/isa.h"
 
 #define NEAP__GEMM_ROWS 14 /* the most rows of any tile */

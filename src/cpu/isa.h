@@ -10,7 +10,7 @@
 #ifndef NEAP_ISA_H
 #define NEAP_ISA_H
 
-#include "cpu/cpu.h"
+#include "cpu/kernel.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define NEAP__X86 1

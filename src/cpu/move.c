@@ -3,7 +3,7 @@
  *
  * What depends on data (indices, begins) is checked whole before anything is written.
  * Elements are told apart by their width alone, except where scatter_add adds them. */
-#include "cpu/cpu.h"
+#include "cpu/move.h"
 
 #include <string.h>
 

@@ -15,7 +15,7 @@
  *    is made of that, and what comes after is carried along.
  * 2. All of it in double, in the order of elements, by one worker for each result: the
  *    bits are the same at any number of threads and for every instruction set. */
-#include "cpu/cpu.h"
+#include "cpu/reduce.h"
 #include "cpu/walk.h"
 
 #define BLOCK 256  /* elements */

@@ -13,7 +13,9 @@
  *    them. fold.h's tree does not know how it was cut, so that the cut shows in no bit.
  * 3. A logarithm of a sum of exponentials takes two passes: the maximum, which becomes
  *    the shift, then the sum of the exponentials of what remains. */
+#include "cpu/element.h"
 #include "cpu/fold.h"
+#include "cpu/move.h"
 #include "cpu/walk.h"
 
 #include <math.h>

@@ -5,8 +5,11 @@
 #ifndef NEAP_VECTOR_H
 #define NEAP_VECTOR_H
 
+#include "cpu/element.h"
 #include "cpu/fold.h"
 #include "cpu/isa.h"
+#include "cpu/reduce.h"
+#include "cpu/update.h"
 
 /* One row: operands' addresses at its first element, `stride` elements between
  * neighbours. */

@@ -3,7 +3,7 @@
 #ifndef NEAP_WALK_H
 #define NEAP_WALK_H
 
-#include "cpu/cpu.h"
+#include "cpu/kernel.h"
 
 typedef struct neap__walk {
     int rank;

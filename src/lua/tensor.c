@@ -1,49 +1,8 @@
 /* tensor.c - tensors as Lua values: sequences that never change. */
-#include "lua/binding.h"
+#include "lua/values.h"
 
 #include <math.h>
 #include <string.h>
-
-neap__lua_tensor *neap__lua_newtensor(lua_State *L)
-{
-    return neap__lua_box(L, sizeof(neap__lua_tensor), 0, BOX_TENSOR);
-}
-
-void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t)
-{
-    box->tensor = t;
-    neap__lua_weigh(s, &box->weight, neap_tensor_bytes(t));
-}
-
-const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims)
-{
-    neap_error part;
-    size_t used = 1;
-    if (rank < 0)
-        return "unknown";
-    memcpy(text, "(", 2);
-    for (int i = 0; i < rank && i < NEAP_MAX_RANK; i++) {
-        const char *comma = i + 1 < rank ? ", " : rank == 1 ? "," : "";
-        if (dims[i] < 0)
-            neap__lua_tell(&part, 0, "?%s", comma);
-        else
-            neap__lua_tell(&part, 0, "%lld%s", (long long)dims[i], comma);
-        size_t length = strlen(part.message);
-        memcpy(text + used, part.message, length + 1);
-        used += length;
-    }
-    memcpy(text + used, ")", 2);
-    return text;
-}
-
-void neap__lua_pushdims(lua_State *L, int rank, const int64_t *dims)
-{
-    lua_createtable(L, rank, 0);
-    for (int i = 0; i < rank; i++) {
-        lua_pushinteger(L, dims[i]);
-        lua_rawseti(L, -2, i + 1);
-    }
-}
 
 /* The tensor that a method is called on. */
 static neap_tensor *self(lua_State *L, const char *method)
@@ -148,8 +107,8 @@ static int filled(lua_State *L, const char *function)
     }
     neap__lua_round_again(mode);
     if (!fine) {
-        neap__lua_error(L, "%s: argument 'value': %f, which %s cannot hold", function,
-                        lua_tonumber(L, 2), neap_dtype_name(dtype));
+        neap__lua_error(L, "%s: argument 'value': %s, which %s cannot hold", function,
+                        luaL_tolstring(L, 2, NULL), neap_dtype_name(dtype));
     }
     return 1;
 }
@@ -296,7 +255,7 @@ static int tensor_index(lua_State *L)
         return 1;
     }
     if (lua_type(L, 2) == LUA_TSTRING)
-        return neap__lua_error(L, "no field '%s' in tensor", lua_tostring(L, 2));
+        return neap__lua_no_name(L, "field", "tensor", lua_tostring(L, 2));
     if (lua_type(L, 2) == LUA_TNUMBER) /* t[1.0] is t[1]; t[1.5] is nil */
         return lua_tointegerx(L, 2, NULL) ? at(L, t, lua_tointeger(L, 2)) : 0;
     return 0;
@@ -333,6 +292,7 @@ static int tensor_tostring(lua_State *L)
 static int tensor_item(lua_State *L)
 {
     const neap_tensor *t = self(L, "item");
+    neap__lua_most(L, "tensor.item", 1, 0);
     if (neap_tensor_size(t) != 1)
         return neap__lua_error(L, "tensor.item: %I elements, not one",
                                (LUAI_UACINT)neap_tensor_size(t));
@@ -346,7 +306,7 @@ static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *eleme
 {
     int64_t n = neap_tensor_dims(t)[d];
     bool last = d + 1 == neap_tensor_rank(t);
-    luaL_checkstack(L, 3, NULL);
+    luaL_checkstack(L, 8, NULL);
     lua_createtable(L, n < 1 << 24 ? (int)n : 0, 0);
     for (int64_t i = 0; i < n; i++) {
         if (last)
@@ -361,6 +321,7 @@ static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *eleme
 static int tensor_totable(lua_State *L)
 {
     const neap_tensor *t = self(L, "totable");
+    neap__lua_most(L, "tensor.totable", 1, 0);
     int64_t element = 0;
     if (neap_tensor_rank(t))
         push_table(L, t, 0, &element);
@@ -372,6 +333,7 @@ static int tensor_totable(lua_State *L)
 static int tensor_tobytes(lua_State *L)
 {
     const neap_tensor *t = self(L, "tobytes");
+    neap__lua_most(L, "tensor.tobytes", 1, 0);
     size_t bytes = neap_tensor_bytes(t);
     lua_pushlstring(L, bytes ? neap_tensor_data(t) : "", bytes);
     return 1;
@@ -380,6 +342,7 @@ static int tensor_tobytes(lua_State *L)
 static int tensor_reshape(lua_State *L)
 {
     neap_tensor *t = self(L, "reshape");
+    neap__lua_most(L, "tensor.reshape", 1, 1);
     neap_error err = NEAP_ERROR_INIT;
     int64_t dims[NEAP_MAX_RANK];
     int rank = neap__lua_shape(L, 2, "tensor.reshape", "shape", dims);
@@ -400,11 +363,39 @@ static double tolerance(lua_State *L, int index, double fallback)
     return lua_tonumber(L, index);
 }
 
+static bool is_floating(const neap_tensor *t)
+{
+    return neap_tensor_dtype(t) >= NEAP_FLOAT32 && neap_tensor_dtype(t) <= NEAP_BFLOAT16;
+}
+
+static uint64_t magnitude(const neap_tensor *t, int64_t i, bool *negative)
+{
+    const int64_t v = neap_element_integer(neap_tensor_dtype(t), neap_tensor_data(t), i);
+    *negative = v < 0;
+    return v < 0 ? 0 - (uint64_t)v
+                 : neap_element_unsigned(neap_tensor_dtype(t), neap_tensor_data(t), i);
+}
+
+/* How far two elements are from each other. Integers are compared as such: as doubles,
+ * neighbours above 2^53 are one. */
+static double distance(const neap_tensor *t, const neap_tensor *u, int64_t i)
+{
+    if (is_floating(t) || is_floating(u))
+        return fabs(neap_element_number(neap_tensor_dtype(t), neap_tensor_data(t), i) -
+                    neap_element_number(neap_tensor_dtype(u), neap_tensor_data(u), i));
+    bool a_negative, b_negative;
+    const uint64_t a = magnitude(t, i, &a_negative), b = magnitude(u, i, &b_negative);
+    if (a_negative != b_negative)
+        return (double)a + (double)b;
+    return (double)(a < b ? b - a : a - b);
+}
+
 /* |t - u| ≤ atol + rtol |u| for every element, as numpy.allclose; shapes must be the
  * same. Equal infinities are close; not-a-number is close to nothing. */
 static int tensor_allclose(lua_State *L)
 {
     const neap_tensor *t = self(L, "allclose");
+    neap__lua_most(L, "tensor.allclose", 1, 3);
     neap_error err = NEAP_ERROR_INIT;
     double rtol = tolerance(L, 3, 1e-5), atol = tolerance(L, 4, 1e-8);
     if (lua_isnoneornil(L, 2))
@@ -421,7 +412,9 @@ static int tensor_allclose(lua_State *L)
     for (int64_t i = 0; close && i < neap_tensor_size(t); i++) {
         double a = neap_element_number(neap_tensor_dtype(t), neap_tensor_data(t), i);
         double b = neap_element_number(neap_tensor_dtype(u), neap_tensor_data(u), i);
-        close = a == b || (isfinite(b) && fabs(a - b) <= atol + rtol * fabs(b));
+        const double apart = distance(t, u, i);
+        close = apart == 0 || (isinf(b) && a == b) ||
+                (isfinite(b) && apart <= atol + rtol * fabs(b));
     }
     lua_pushboolean(L, close);
     return 1;
@@ -434,6 +427,7 @@ static int tensor_gc(lua_State *L)
     if (box) {
         neap_tensor_release(box->tensor);
         box->tensor = NULL;
+        s->tensors -= box->weight;
         neap__lua_unweigh(s, &box->weight);
     }
     return 0;
@@ -473,16 +467,19 @@ void neap__lua_open_tensor(lua_State *L)
         lua_pushinteger(L, fields[i].field);
         lua_setfield(L, -2, fields[i].name);
     }
+    neap__lua_place_names(L, "tensor");
     lua_pushcclosure(L, tensor_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 
     lua_newtable(L); /* neap.tensor: a table that can be called */
     neap__lua_register(L, functions);
+    neap__lua_place_names(L, "neap.tensor.");
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushcclosure(L, tensor_new, 1);
     lua_setfield(L, -2, "__call");
+    neap__lua_refuse_names(L, "function", "neap.tensor");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);

@@ -1,65 +1,9 @@
 /* element.c - arithmetic and functions, element by element. The plan makes the loops
  * and fuses them; an operation here is an element function of the kernels and its
  * gradient. */
+#include "cpu/divide.h"
+#include "cpu/element.h"
 #include "ops/family.h"
-
-/* ---- Values that are known: how shapes travel through arithmetic ------------------- */
-
-static bool known_element(neap__element_code code, int64_t x, int64_t y, int64_t *z)
-{
-    const uint64_t a = (uint64_t)x, b = (uint64_t)y;
-    switch (code) {
-    case NEAP__ELEMENT_add:
-        *z = (int64_t)(a + b);
-        return true;
-    case NEAP__ELEMENT_subtract:
-        *z = (int64_t)(a - b);
-        return true;
-    case NEAP__ELEMENT_multiply:
-        *z = (int64_t)(a * b);
-        return true;
-    case NEAP__ELEMENT_negative:
-        *z = (int64_t)(0 - a);
-        return true;
-    case NEAP__ELEMENT_maximum:
-        *z = x > y ? x : y;
-        return true;
-    case NEAP__ELEMENT_minimum:
-        *z = x < y ? x : y;
-        return true;
-    case NEAP__ELEMENT_floor_divide:
-        *z = y ? neap__quotient(x, y) : 0;
-        return y != 0;
-    case NEAP__ELEMENT_mod:
-        *z = y ? neap__modulo(x, y) : 0;
-        return y != 0;
-    default:
-        return false;
-    }
-}
-
-/* Inputs broadcast; what is known of integers gives what is known of the result. */
-static int infer_arithmetic(neap__inference *i)
-{
-    int status = neap__infer_broadcast(i);
-    i->out->known = NULL;
-    const neap__known *x = i->in[0].known, *y = i->in[i->node->data_inputs - 1].known;
-    if (status || !x || !y)
-        return status;
-    neap__known k = {x->count > y->count ? x->count : y->count, 0, {0}};
-    if (x->count == 0 || y->count == 0)
-        k.count = 0;
-    for (int e = 0; e < k.count; e++) {
-        const int ex = x->count == 1 ? 0 : e, ey = y->count == 1 ? 0 : e;
-        if (neap__knows(x, ex) && neap__knows(y, ey) &&
-            known_element(i->node->op->element, x->values[ex], y->values[ey],
-                          &k.values[e])) {
-            k.values[e] = neap__wrap(i->out->dtype, k.values[e]);
-            k.mask |= UINT32_C(1) << e;
-        }
-    }
-    return neap__know(i, &k);
-}
 
 /* ---- The same value ---------------------------------------------------------------- */
 
@@ -89,12 +33,7 @@ static int infer_cast(neap__inference *i)
 {
     i->out->shape = i->in[0].shape;
     int status = neap__dtype_of(i, "dtype", NEAP__ANY, &i->out->dtype);
-    if (status || !i->in[0].known)
-        return status;
-    neap__known k = *i->in[0].known;
-    for (int e = 0; e < k.count; e++)
-        k.values[e] = neap__wrap(i->out->dtype, k.values[e]);
-    return neap__know(i, &k);
+    return status ? status : neap__know_element(i);
 }
 
 static void cast_gradient(neap__grad *g)
@@ -126,7 +65,7 @@ NEAP_OP(negative) = {
     .info.doc = "-x, element by element; integers wrap.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(negative),
     NEAP__GRADIENT(negative_gradient, 0),
 };
@@ -142,7 +81,7 @@ NEAP_OP(abs) = {
                 "itself. Its gradient at 0 is 0.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(abs),
     NEAP__GRADIENT(abs_gradient, 0),
 };
@@ -159,7 +98,7 @@ NEAP_OP(sign) = {
                 "NaN. Its gradient is 0.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(sign),
     NEAP__GRADIENT(sign_gradient, 0),
 };
@@ -175,7 +114,7 @@ NEAP_OP(square) = {
     .info.doc = "x times x, element by element; integers wrap.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(square),
     NEAP__GRADIENT(square_gradient, 0),
 };
@@ -192,7 +131,7 @@ NEAP_OP(sqrt) = {
     .info.doc = "The square root of x, element by element; NaN below 0.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(sqrt),
     NEAP__GRADIENT(sqrt_gradient, 0),
 };
@@ -204,7 +143,7 @@ NEAP_OP(exp) = {
     .info.doc = "e to the power of x, element by element.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(exp),
     NEAP__GRADIENT(exp_gradient, 0),
 };
@@ -216,9 +155,26 @@ NEAP_OP(log) = {
     .info.doc = "The natural logarithm of x, element by element; -inf at 0, NaN below.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(log),
     NEAP__GRADIENT(log_gradient, 0),
+};
+
+static void log1p_gradient(neap__grad *g)
+{
+    neap_node *sum = neap__add(g, g->x[0], neap__number(g, g->x[0], 1));
+    g->dx[0] = neap__div(g, g->dy, sum);
+}
+
+NEAP_OP(log1p) = {
+    NEAP__NAMED("log1p"),
+    .info.doc = "The natural logarithm of 1 + x, element by element, with all its digits "
+                "where x is near 0; -inf at -1, NaN below.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = neap__infer_broadcast,
+    NEAP__FUSED(log1p),
+    NEAP__GRADIENT(log1p_gradient, 0),
 };
 
 /* ---- Activations, whose gradients read their results ------------------------------- */
@@ -233,7 +189,7 @@ NEAP_OP(sigmoid) = {
     .info.doc = "1 / (1 + exp(-x)), element by element, without overflow.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(sigmoid),
     NEAP__GRADIENT(sigmoid_gradient, 0),
 };
@@ -271,7 +227,7 @@ NEAP_OP(tanh) = {
     .info.doc = "Hyperbolic tangent of x, element by element.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(tanh),
     NEAP__GRADIENT(tanh_gradient, 0),
 };
@@ -298,6 +254,23 @@ NEAP_OP(tanh_gradient) = {
     NEAP__GRADIENT(tanh_gradient_gradient, NEAP_OP_INTERNAL),
 };
 
+/* dy/dx = sigmoid(x), which overflows nowhere. */
+static void softplus_gradient(neap__grad *g)
+{
+    neap_node *slope = neap__unary(g, &neap__op_sigmoid, g->x[0]);
+    g->dx[0] = neap__mul(g, g->dy, slope);
+}
+
+NEAP_OP(softplus) = {
+    NEAP__NAMED("softplus"),
+    .info.doc = "log(1 + exp(x)), element by element, without overflow.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = neap__infer_broadcast,
+    NEAP__FUSED(softplus),
+    NEAP__GRADIENT(softplus_gradient, 0),
+};
+
 static void relu_gradient(neap__grad *g)
 {
     g->dx[0] = neap__binary(g, &neap__op_relu_gradient, g->dy, g->y);
@@ -309,7 +282,7 @@ NEAP_OP(relu) = {
                 "gradient at 0 is 0.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(relu),
     NEAP__GRADIENT(relu_gradient, 0),
 };
@@ -331,6 +304,27 @@ NEAP_OP(relu_gradient) = {
     NEAP__GRADIENT(relu_gradient_gradient, NEAP_OP_INTERNAL),
 };
 
+static void leaky_relu_gradient(neap__grad *g)
+{
+    neap_node *x = g->x[0];
+    neap_node *alpha = neap__number(g, x, neap__attribute(g->node, "alpha")->number);
+    neap_node *above = neap__binary(g, &neap__op_greater, x, neap__number(g, x, 0));
+    neap_node *choice[] = {above, g->dy, neap__mul(g, g->dy, alpha)};
+    g->dx[0] = neap__derive(g, &neap__op_where, choice, 3, NULL, 0);
+}
+
+NEAP_OP(leaky_relu) = {
+    NEAP__NAMED("leaky_relu"),
+    .info.doc = "x where it is above 0, else alpha times x, element by element. Its "
+                "gradient at 0 is alpha.",
+    .info.inputs = "x",
+    NEAP__ROWS(NEAP__REAL("alpha", 0.2)),
+    .dtypes = NEAP__FLOATING,
+    .infer = neap__infer_exact,
+    NEAP__FUSED(leaky_relu),
+    NEAP__GRADIENT(leaky_relu_gradient, 0),
+};
+
 /* ---- Two inputs -------------------------------------------------------------------- */
 
 static void add_gradient(neap__grad *g)
@@ -345,7 +339,7 @@ NEAP_OP(add) = {
     .info.doc = "x + y, element by element with broadcasting; integers wrap.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(add),
     NEAP__GRADIENT(add_gradient, 0),
 };
@@ -363,7 +357,7 @@ NEAP_OP(subtract) = {
     .info.doc = "x - y, element by element with broadcasting; integers wrap.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(subtract),
     NEAP__GRADIENT(subtract_gradient, 0),
 };
@@ -380,18 +374,10 @@ NEAP_OP(multiply) = {
     .info.doc = "x times y, element by element with broadcasting; integers wrap.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(multiply),
     NEAP__GRADIENT(multiply_gradient, 0),
 };
-
-static int infer_divide(neap__inference *i)
-{
-    int status = neap__infer_broadcast(i);
-    if (neap__is_integer(i->in[0].dtype))
-        i->out->dtype = NEAP_FLOAT32;
-    return status;
-}
 
 /* z = x / y: dz/dx = 1 / y, dz/dy = -z / y. */
 static void divide_gradient(neap__grad *g)
@@ -410,29 +396,25 @@ NEAP_OP(divide) = {
                 "give float32.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_divide,
+    .infer = neap__infer_exact,
     NEAP__FUSED(divide),
     NEAP__GRADIENT(divide_gradient, 0),
 };
 
-/* Floats are a program of one step; integers, where a divisor may be 0, have a kernel of
- * their own. */
+/* A program of one step, which for integers runs once no divisor is 0. */
 static int bind_division(neap__binding *b)
 {
-    const neap__shape *x = &b->in[0].shape, *y = &b->in[1].shape, *z = &b->out->shape;
-    const neap__element_code code = b->node->op->element;
-    if (!neap__is_integer(b->out->dtype))
-        return neap__bind_step(b, code);
+    int status = neap__bind_step(b, b->node->op->element);
+    if (status || !neap__is_integer(b->out->dtype))
+        return status;
     neap__divide_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
     if (!args)
         return NEAP_ENOMEM;
-    args->dtype = b->out->dtype;
-    args->mod = code == NEAP__ELEMENT_mod;
-    args->width = (int)neap_dtype_size(args->dtype);
-    args->divisors = neap__shape_size(y);
-    args->shape = *z;
-    neap__broadcast_strides(x, z, args->x);
-    neap__broadcast_strides(y, z, args->y);
+    args->program = b->args;
+    args->width = (int)neap_dtype_size(b->out->dtype);
+    args->divisors = neap__shape_size(&b->in[1].shape);
+    args->shape = b->out->shape;
+    neap__broadcast_strides(&b->in[1].shape, &b->out->shape, args->y);
     b->kernel = neap__cpu_divide;
     b->args = args;
     b->in_place = 3;
@@ -448,7 +430,7 @@ NEAP_OP(floor_divide) = {
     .dtypes = NEAP__NUMERIC,
     .effects = NEAP__FALLIBLE,
     .element = NEAP__ELEMENT_floor_divide,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__BOUND(bind_division),
     NEAP__ZERO_GRADIENT(0),
 };
@@ -473,7 +455,7 @@ NEAP_OP(mod) = {
     .dtypes = NEAP__NUMERIC,
     .effects = NEAP__FALLIBLE,
     .element = NEAP__ELEMENT_mod,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__BOUND(bind_division),
     NEAP__GRADIENT(mod_gradient, 0),
 };
@@ -509,6 +491,13 @@ static void pow_gradient(neap__grad *g)
     }
 }
 
+/* Floating powers are rounded as the instruction set has them. */
+static int infer_pow(neap__inference *i)
+{
+    return neap__is_integer(i->in[0].dtype) ? neap__infer_exact(i)
+                                            : neap__infer_broadcast(i);
+}
+
 NEAP_OP(pow) = {
     NEAP__NAMED("pow"),
     .info.doc =
@@ -517,7 +506,7 @@ NEAP_OP(pow) = {
         "and -1 their own. The gradient for y is 0 where x is not above 0.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = infer_pow,
     NEAP__FUSED(pow),
     NEAP__GRADIENT(pow_gradient, 0),
 };
@@ -545,7 +534,7 @@ NEAP_OP(maximum) = {
                 "either is. Where they are equal the gradient goes to x.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(maximum),
     NEAP__GRADIENT(maximum_gradient, 0),
 };
@@ -556,7 +545,7 @@ NEAP_OP(minimum) = {
                 "either is. Where they are equal the gradient goes to x.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(minimum),
     NEAP__GRADIENT(minimum_gradient, 0),
 };

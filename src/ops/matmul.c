@@ -3,6 +3,7 @@
  * M rows of the result, N its columns, K the inner dimension; what lies before the
  * last two dimensions is the batch, and broadcasts. A vector is a matrix of one row on
  * the left and of one column on the right, and that dimension is not in the result. */
+#include "cpu/gemm.h"
 #include "ops/family.h"
 
 /* ---- Inference --------------------------------------------------------------------- */

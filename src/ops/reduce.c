@@ -1,4 +1,6 @@
 /* reduce.c - reductions over axes, and what undoes them and broadcasting in gradients. */
+#include "cpu/move.h"
+#include "cpu/reduce.h"
 #include "ops/family.h"
 
 /* ---- Axes -------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* row.c - softmax and the losses made of it. One axis is normalised; a tensor is seen
  * as (outer, count, inner) around it. In gradients s is softmax(logits), d the loss's
  * gradient along that axis, and g the gradient of a gradient. */
+#include "cpu/reduce.h"
 #include "ops/family.h"
 
 /* ---- Along the axis ---------------------------------------------------------------- */

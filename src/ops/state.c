@@ -1,5 +1,6 @@
 /* state.c - operations for what they do: assignments, whose new values the session
  * commits when the whole run has succeeded, and what only orders other operations. */
+#include "cpu/element.h"
 #include "ops/family.h"
 
 /* ---- Assignments ------------------------------------------------------------------- */

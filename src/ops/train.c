@@ -1,5 +1,6 @@
 /* train.c - the optimizers' updates: one pass over a variable, its slots and its
  * gradient. */
+#include "cpu/update.h"
 #include "ops/family.h"
 
 /* ---- What they share --------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* explain.c - a plan as text, as a database explains a query. One line an instruction:
  * what it computes, of which nodes, where the result lies, and what was saved. */
-#include "plan/plan.h"
+#include "cpu/gemm.h"
+#include "plan/passes.h"
 
 #include <string.h>
 
@@ -22,7 +23,7 @@ bool neap__passes_of(const char *names, unsigned *set, neap_error *err)
     *set = names ? 0 : NEAP__PASS_ALL;
     if (!names || !strcmp(names, "none"))
         return true;
-    for (const char *at = names; *at;) {
+    for (const char *at = names; at;) {
         size_t length = strcspn(at, ","), i = 0;
         while (i < PASSES &&
                (strlen(passes[i].name) != length || memcmp(passes[i].name, at, length)))
@@ -37,8 +38,7 @@ bool neap__passes_of(const char *names, unsigned *set, neap_error *err)
             return false;
         }
         *set |= passes[i].pass;
-        at += length;
-        at += *at == ',';
+        at = at[length] ? at + length + 1 : NULL;
     }
     return true;
 }
@@ -47,6 +47,12 @@ static void text_quoted(neap__text *t, const neap_node *n)
 {
     char name[NEAP__QUOTED_SIZE];
     neap__text_add(t, "\"%s\"", neap__quoted(name, n->name));
+}
+
+static void text_written(neap__text *t, const neap__structure *s, const neap__write *w)
+{
+    const neap__outline *o = s->outline;
+    text_quoted(t, o->variables[o->writes[w->number].variable].node);
 }
 
 /* Where the instruction's first result lies. */
@@ -60,7 +66,7 @@ static void text_place(neap__text *t, const neap__plan *p, const neap__instructi
         neap__text_add(t, w->terminal && p->writes[to.base - p->first_write].in_place
                               ? " -> variable, in place "
                               : " -> variable ");
-        text_quoted(t, p->structure->variables[w->variable].node);
+        text_written(t, p->structure, w);
         return;
     }
     if (to.base >= p->first_result) {
@@ -116,16 +122,31 @@ static void text_instruction(neap__text *t, const neap__plan *p, uint32_t at)
     }
     neap__text_add(t, "  ");
     text_quoted(t, n);
-    neap__text_add(t, " %s %s", neap_dtype_name(p->facts[unit->root].dtype),
-                   neap__shape_text(shape, &p->facts[unit->root].shape));
+    if (neap__several(n))
+        neap__text_add(t, " %u result%s", (unsigned)n->result_count,
+                       n->result_count == 1 ? "" : "s");
+    else
+        neap__text_add(t, " %s %s", neap_dtype_name(p->facts[unit->root].dtype),
+                       neap__shape_text(shape, &p->facts[unit->root].shape));
     text_place(t, p, in);
     neap__text_add(t, "\n");
 }
 
-static void text_head(neap__text *t, const neap__plan *p)
+static void text_indent(neap__text *t, int depth)
+{
+    while (depth--)
+        neap__text_add(t, "    ");
+}
+
+static void text_head(neap__text *t, const neap__plan *p, int depth)
 {
     const neap__structure *s = p->structure;
-    neap__text_add(t, "plan: %u nodes, %u instructions", (unsigned)s->nodes,
+    bool staged = !s->last || s->before;
+    text_indent(t, depth);
+    if (staged)
+        neap__text_add(t, "stage %u: ", (unsigned)s->number + 1);
+    neap__text_add(t, "%s%u nodes, %u instructions",
+                   staged ? "" : "plan: ", (unsigned)s->nodes,
                    (unsigned)p->instruction_count);
     if (s->merged)
         neap__text_add(t, ", %u merged", (unsigned)s->merged);
@@ -133,50 +154,119 @@ static void text_head(neap__text *t, const neap__plan *p)
         neap__text_add(t, ", %u folded", (unsigned)s->folded);
     if (s->simplified)
         neap__text_add(t, ", %u simplified", (unsigned)s->simplified);
-    neap__text_add(t, "\npasses:");
-    for (size_t i = 0; i < PASSES; i++) {
-        if (s->passes & passes[i].pass)
-            neap__text_add(t, " %s", passes[i].name);
+    if (!depth && !s->before) {
+        neap__text_add(t, "\npasses:");
+        for (size_t i = 0; i < PASSES; i++) {
+            if (s->passes & passes[i].pass)
+                neap__text_add(t, " %s", passes[i].name);
+        }
+        neap__text_add(t, "%s (no pass changes a bit: no inexact rewrites)",
+                       s->passes ? "" : " none");
     }
-    neap__text_add(t, "%s (no pass changes a bit: no inexact rewrites)\n",
-                   s->passes ? "" : " none");
+    neap__text_add(t, "\n");
+    text_indent(t, depth);
     neap__text_add(t, "block: %zu bytes (%zu without reuse)", p->block, p->unshared);
     if (s->write_count)
         neap__text_add(t, ", of which %zu wait for the commit", p->held);
-    neap__text_add(t, "\nflops: ");
+    neap__text_add(t, "\n");
+    text_indent(t, depth);
+    neap__text_add(t, "flops: ");
     neap__text_number(t, p->flops, 6);
     neap__text_add(t, "\n");
 }
 
-void neap__text_plan(neap__text *t, const neap__plan *p)
+static void text_fetch(neap__text *t, const neap__plan *p, uint32_t i)
+{
+    static const char *const from[] = {
+        "nothing",  "result",           "fed value",    "variable",
+        "constant", "value carried on", "new value of", "committed value of"};
+    const neap__structure *s = p->structure;
+    const neap__fetch *f = &p->fetches[i];
+    neap__text_add(t, "fetch %u: %s", (unsigned)s->takes[i].index, from[f->source]);
+    if (f->source == NEAP__FROM_RESULT) {
+        neap__text_add(t, " %u", (unsigned)f->index);
+    } else if (f->source == NEAP__FROM_VARIABLE) {
+        neap__text_add(t, " ");
+        text_quoted(t, s->outline->variables[f->index].node);
+    } else if (f->source >= NEAP__FROM_STAGED) {
+        neap__text_add(t, " ");
+        text_written(t, s, &s->writes[f->index]);
+    }
+    neap__text_add(t, "\n");
+}
+
+/* What the next stage waits for. */
+static void text_carried(neap__text *t, const neap__structure *s, int depth)
+{
+    text_indent(t, depth);
+    neap__text_add(t, "then what is planned when these are known:");
+    for (uint32_t i = 0; i < s->carry_count; i++) {
+        if (!s->carries[i].wanted && !s->carries[i].handed)
+            continue;
+        neap__text_add(t, " ");
+        text_quoted(t, s->items[s->carries[i].item].node);
+    }
+    neap__text_add(t, "\n");
+}
+
+/* A body as it is planned for what it is given first. */
+static void text_body(neap__text *t, const neap__target *target, const neap__plan *p,
+                      const neap__instruction *in, int which, int depth)
+{
+    static const char *const names[2][2] = {{"then", "else"}, {"condition", "body"}};
+    const neap__structure *s = p->structure;
+    uint32_t root = s->units[in->unit].root;
+    const neap_node *n = s->items[root].node;
+    neap_error err = NEAP_ERROR_INIT;
+    neap__arena arena;
+    neap__arena_init(&arena, target->account, NEAP_MEMORY_SMALL);
+    neap__fact *feeds =
+        neap__arena_array(&arena, n->control->from_count[which] + 1, sizeof *feeds, &err);
+    neap__given given = {.feeds = feeds};
+    neap__structure *body = NULL;
+    neap__plan *plan = NULL;
+    for (uint32_t i = 0; feeds && i < n->control->from_count[which]; i++)
+        feeds[i] = p->facts[s->items[root].inputs[n->control->from[which][i]]];
+    if (feeds)
+        body = neap__structure_new(target, s->outline->inner[root]->outline[which],
+                                   &given, &err);
+    if (body)
+        neap__plan_new(target, body, &given, &plan, &err);
+    text_indent(t, depth);
+    neap__text_add(t, "%s:%s%s\n", names[in->kind == NEAP__LOOP][which], plan ? "" : " ",
+                   plan ? "" : err.message);
+    if (plan)
+        neap__text_plan(t, target, plan, depth + 1);
+    neap__plan_release(plan);
+    neap__structure_release(body);
+    neap__arena_free(&arena);
+}
+
+/* Bodies nest at most NEAP__NESTING deep. */
+void neap__text_plan(neap__text *t, const neap__target *target, const neap__plan *p,
+                     int depth)
 {
     const neap__structure *s = p->structure;
-    text_head(t, p);
+    text_head(t, p, depth);
     for (uint32_t i = 0; i < p->instruction_count; i++) {
-        if (i == p->tail)
+        if (i == p->tail) {
+            text_indent(t, depth);
             neap__text_add(t, "commit:\n");
+        }
+        text_indent(t, depth);
         if (i == MOST_LINES && p->instruction_count > MOST_LINES + 1 && p->tail > i) {
             neap__text_add(t, "      ... %u more instructions\n",
                            (unsigned)(p->instruction_count - i));
             break;
         }
         text_instruction(t, p, i);
+        for (int which = 0; which < 2 && p->instructions[i].kind >= NEAP__BRANCH; which++)
+            text_body(t, target, p, &p->instructions[i], which, depth + 1);
     }
     for (uint32_t i = 0; i < s->fetch_count; i++) {
-        static const char *const from[] = {
-            "nothing",  "result",       "fed value",         "variable",
-            "constant", "new value of", "committed value of"};
-        const neap__fetch *f = &p->fetches[i];
-        neap__text_add(t, "fetch %u: %s", (unsigned)i, from[f->source]);
-        if (f->source == NEAP__FROM_RESULT)
-            neap__text_add(t, " %u", (unsigned)f->index);
-        else if (f->source == NEAP__FROM_VARIABLE) {
-            neap__text_add(t, " ");
-            text_quoted(t, s->variables[f->index].node);
-        } else if (f->source >= NEAP__FROM_STAGED) {
-            neap__text_add(t, " ");
-            text_quoted(t, s->variables[s->writes[f->index].variable].node);
-        }
-        neap__text_add(t, "\n");
+        text_indent(t, depth);
+        text_fetch(t, p, i);
     }
+    if (!s->last)
+        text_carried(t, s, depth);
 }

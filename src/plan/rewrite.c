@@ -4,7 +4,8 @@
  *
  * What is not done, because bits would change: x + 0 (for x = -0), x * 0 (NaN), x - x
  * (infinity). */
-#include "plan/plan.h"
+#include "plan/passes.h"
+#include "plan/run.h"
 
 #include <string.h>
 
@@ -138,39 +139,12 @@ int neap__simplify(neap__structure *s, const neap__fact *facts, neap_error *err)
 
 #define SMALL_CONSTANT 256 /* bytes of constants that are compared */
 
-static uint64_t hash_value(uint64_t h, const neap__value *v)
-{
-    uint64_t number;
-    memcpy(&number, &v->number, sizeof number);
-    h = neap__mix(h, (uint64_t)v->kind);
-    h = neap__mix(h, (uint64_t)v->integer);
-    h = neap__mix(h, number);
-    for (size_t i = 0; i < v->count; i++)
-        h = neap__mix(h, (uint64_t)v->integers[i]);
-    if (v->string)
-        h = neap__mix(h, neap__hash_bytes(v->string, strlen(v->string)));
-    return h;
-}
-
-static bool equal_values(const neap__value *a, const neap__value *b)
-{
-    if (a->kind != b->kind || a->integer != b->integer || a->count != b->count ||
-        memcmp(&a->number, &b->number, sizeof a->number) || a->tensor != b->tensor ||
-        a->input != b->input)
-        return false;
-    if (a->count && memcmp(a->integers, b->integers, a->count * sizeof *a->integers))
-        return false;
-    return a->string == b->string ||
-           (a->string && b->string && !strcmp(a->string, b->string));
-}
-
 static bool mergeable(const neap__structure *s, const neap__item *item)
 {
     if (item->role == NEAP__ROLE_CONSTANT)
         return s->constants[item->slot]->bytes <= SMALL_CONSTANT;
-    return item->role >= NEAP__ROLE_ALIAS && item->role != NEAP__ROLE_PART &&
-           !item->control_count &&
-           (item->node->op->effects & ~(unsigned)NEAP__FALLIBLE) == 0;
+    return neap__computed(item) && !item->control_count &&
+           (item->node->effects & ~(unsigned)NEAP__FALLIBLE) == 0;
 }
 
 static uint64_t hash_item(const neap__structure *s, uint32_t i)
@@ -183,10 +157,11 @@ static uint64_t hash_item(const neap__structure *s, uint32_t i)
     uint64_t h =
         neap__hash_bytes(item->node->op->info.name, strlen(item->node->op->info.name));
     h = neap__mix(h, (uint64_t)item->flip_a << 1 | item->flip_b);
+    h = neap__mix(h, item->part);
     for (uint32_t k = 0; k < item->count; k++)
         h = neap__mix(h, neap__operand(s, i, k));
     for (size_t k = 0; k < item->node->op->info.attribute_count; k++)
-        h = hash_value(h, &item->node->attributes[k]);
+        h = neap__value_hash(h, &item->node->attributes[k]);
     return h;
 }
 
@@ -201,17 +176,25 @@ static bool equal_items(const neap__structure *s, uint32_t i, uint32_t j)
                !memcmp(t->data, u->data, t->bytes);
     }
     if (a->node->op != b->node->op || a->count != b->count || a->flip_a != b->flip_a ||
-        a->flip_b != b->flip_b || a->node->fact.dtype != b->node->fact.dtype)
+        a->flip_b != b->flip_b || a->part != b->part ||
+        a->node->fact.dtype != b->node->fact.dtype || a->node->absent != b->node->absent)
         return false;
     for (uint32_t k = 0; k < a->count; k++) {
         if (neap__operand(s, i, k) != neap__operand(s, j, k))
             return false;
     }
     for (size_t k = 0; k < a->node->op->info.attribute_count; k++) {
-        if (!equal_values(&a->node->attributes[k], &b->node->attributes[k]))
+        if (!neap__value_equal(&a->node->attributes[k], &b->node->attributes[k]))
             return false;
     }
     return true;
+}
+
+/* A part of an operation that another stands for is that one's. */
+static void list_part(neap__structure *s, uint32_t i)
+{
+    if (s->items[i].role == NEAP__ROLE_PART)
+        s->parts[s->items[neap__operand(s, i, 0)].slot + s->items[i].part] = i;
 }
 
 int neap__merge(neap__structure *s, neap_error *err)
@@ -234,6 +217,7 @@ int neap__merge(neap__structure *s, neap_error *err)
             at = (at + 1) & (slots - 1);
         if (table[at] == NEAP__NONE) {
             table[at] = i;
+            list_part(s, i);
         } else {
             s->items[i].same = table[at];
             s->merged++;
@@ -252,11 +236,12 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
 {
     const neap__item *item = &s->items[i];
     size_t bytes;
-    bool computed = item->role == NEAP__ROLE_ALIAS || item->role == NEAP__ROLE_ELEMENT ||
-                    item->role == NEAP__ROLE_GEMM || item->role == NEAP__ROLE_KERNEL;
-    if (!computed || item->node->op->effects || item->control_count ||
-        !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
-        bytes > SMALL_VALUE)
+    /* A loop may take any time: that is the run's. */
+    if (item->role != NEAP__ROLE_KNOWN &&
+        (!neap__computed(item) || item->node->effects || item->control_count ||
+         item->node->control ||
+         !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
+         bytes > SMALL_VALUE))
         return false;
     for (uint32_t k = 0; k < item->count; k++) {
         if (!constant[item->inputs[k]])
@@ -265,8 +250,10 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
     return true;
 }
 
-/* Constants, and what is computed from constants alone. An item that equals a constant is
- * none where another input tells its shape, for the nodes themselves are computed. */
+/* Constants, and what is computed from constants alone; of the values that inference gives
+ * some are, others hang on sizes. An item that equals a constant is none where another
+ * input tells its shape, for the nodes themselves are computed. An operation of several
+ * results is folded if all of them are. */
 static void mark_constant(const neap__structure *s, const neap__fact *facts,
                           bool *constant, bool *wanted)
 {
@@ -274,6 +261,8 @@ static void mark_constant(const neap__structure *s, const neap__fact *facts,
         const neap__item *item = &s->items[i];
         constant[i] =
             item->role == NEAP__ROLE_CONSTANT || foldable(s, facts, i, constant);
+        if (item->role == NEAP__ROLE_PART && !constant[i])
+            constant[item->inputs[0]] = false;
     }
     for (uint32_t i = 0; i < s->item_count; i++) {
         for (uint32_t k = 0; k < s->items[i].count && !constant[i]; k++)
@@ -296,8 +285,8 @@ int neap__fold(neap__structure *s, const neap__target *target, const neap__fact 
     if (!status) {
         mark_constant(s, facts, constant, wanted);
         for (uint32_t i = 0; i < s->item_count; i++) {
-            wanted[i] = wanted[i] && constant[i] &&
-                        s->items[i].role != NEAP__ROLE_CONSTANT && s->items[i].same == i;
+            wanted[i] = wanted[i] && constant[i] && neap__computed(&s->items[i]) &&
+                        s->items[i].same == i;
             if (wanted[i])
                 nodes[count++] = (neap_node *)s->items[i].node;
         }

@@ -1,4 +1,5 @@
 /* config.c - what this build and this machine are. */
+#include "cpu/gemm.h"
 #include "session/session.h"
 
 #include <stdlib.h>
