@@ -427,6 +427,17 @@ neap_node *neap_matmul(neap_graph *g, neap_node *a, neap_node *b,
                               2, NULL, err);
 }
 
+neap_node *neap_tensordot(neap_graph *g, neap_node *a, neap_node *b, neap_attribute axes,
+                          neap_error *err)
+{
+    neap_node *inputs[] = {a, b};
+    neap_attribute attributes[] = {
+        neap__option("axes", axes),
+    };
+    return neap__build_public(g, "neap_tensordot", &neap__op_tensordot, inputs, 2,
+                              attributes, 1, NULL, err);
+}
+
 #undef neap_transpose
 neap_node *neap_transpose(neap_graph *g, neap_node *x,
                           const neap_transpose_options *options, neap_error *err)
@@ -516,6 +527,52 @@ neap_node *neap_slice(neap_graph *g, neap_node *x, const int64_t *begin,
         neap_attribute_ints("size", size, size_count),
     };
     return neap__build_public(g, "neap_slice", &neap__op_slice, inputs, 1, attributes, 2,
+                              NULL, err);
+}
+
+neap_node *neap_strided_slice(neap_graph *g, neap_node *x, const int64_t *begin,
+                              size_t begin_count, const int64_t *stop, size_t stop_count,
+                              const int64_t *strides, size_t strides_count,
+                              neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    neap_attribute attributes[] = {
+        neap_attribute_ints("begin", begin, begin_count),
+        neap_attribute_ints("stop", stop, stop_count),
+        neap_attribute_ints("strides", strides, strides_count),
+    };
+    return neap__build_public(g, "neap_strided_slice", &neap__op_strided_slice, inputs, 1,
+                              attributes, 3, NULL, err);
+}
+
+#undef neap_pad
+neap_node *neap_pad(neap_graph *g, neap_node *x, const neap_pair *paddings,
+                    size_t paddings_count, const neap_pad_options *options,
+                    neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    neap_pad_options o = NEAP_PAD_OPTIONS_INIT;
+    if (!neap__options(&o, sizeof o, options, "neap_pad", err))
+        return NULL;
+    neap_attribute attributes[] = {
+        neap_attribute_pairs("paddings", paddings, paddings_count),
+        neap__option_string("mode", o.mode),
+        neap__option("constant_value", o.constant_value),
+    };
+    return neap__build_public(g, "neap_pad", &neap__op_pad, inputs, 1, attributes, 3,
+                              NULL, err);
+}
+
+neap_node *neap_roll(neap_graph *g, neap_node *x, const int64_t *shift,
+                     size_t shift_count, const int64_t *axis, size_t axis_count,
+                     neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    neap_attribute attributes[] = {
+        neap_attribute_ints("shift", shift, shift_count),
+        neap_attribute_ints("axis", axis, axis_count),
+    };
+    return neap__build_public(g, "neap_roll", &neap__op_roll, inputs, 1, attributes, 2,
                               NULL, err);
 }
 

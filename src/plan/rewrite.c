@@ -236,8 +236,10 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
 {
     const neap__item *item = &s->items[i];
     size_t bytes;
+    /* A loop may take any time: that is the run's. */
     if (item->role != NEAP__ROLE_KNOWN &&
         (!neap__computed(item) || item->node->effects || item->control_count ||
+         item->node->control ||
          !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
          bytes > SMALL_VALUE))
         return false;

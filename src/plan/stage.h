@@ -202,7 +202,9 @@ int neap__plan_new(const neap__target *target, neap__structure *s,
 void neap__plan_retain(neap__plan *p);
 void neap__plan_release(neap__plan *p);
 
-/* The plan as text, indented by `depth`. */
-void neap__text_plan(neap__text *t, const neap__plan *p, int depth);
+/* The plan as text, indented by `depth`, and within it those of the bodies of its branches
+ * and loops, for the sizes that they begin with. */
+void neap__text_plan(neap__text *t, const neap__target *target, const neap__plan *p,
+                     int depth);
 
 #endif
