@@ -752,9 +752,10 @@ neap_node *neap_apply_adam(neap_graph *g, neap_node *variable, neap_node *m, nea
                               attributes, 3, NULL, err);
 }
 
-const size_t neap__op_slot_count = 256, neap__op_slotted = 89;
+const size_t neap__op_slot_count = 256, neap__op_slotted = 96;
 const neap__op *const neap__op_slots[256] = {
     [0] = &neap__op_no_op,
+    [4] = &neap__op_tensordot_gradient,
     [5] = &neap__op_variable,
     [9] = &neap__op_matmul,
     [10] = &neap__op_stop_gradient,
@@ -762,14 +763,17 @@ const neap__op *const neap__op_slots[256] = {
     [13] = &neap__op_expand_dims,
     [16] = &neap__op_parameter,
     [17] = &neap__op_while_loop,
+    [19] = &neap__op_pad_gradient,
     [23] = &neap__op_sparse_softmax_cross_entropy_with_logits,
     [29] = &neap__op_log_softmax_gradient,
+    [30] = &neap__op_roll,
     [35] = &neap__op_reduce_sum,
     [36] = &neap__op_result,
     [37] = &neap__op_constant,
     [38] = &neap__op_shape,
     [40] = &neap__op_exp,
     [41] = &neap__op_reduce_mean,
+    [43] = &neap__op_tensordot,
     [47] = &neap__op_apply_adam,
     [48] = &neap__op_zeros,
     [51] = &neap__op_floor_divide,
@@ -821,13 +825,16 @@ const neap__op *const neap__op_slots[256] = {
     [157] = &neap__op_tanh_gradient,
     [161] = &neap__op_random_uniform,
     [164] = &neap__op_sign,
+    [165] = &neap__op_strided_slice,
     [168] = &neap__op_shape_along,
+    [170] = &neap__op_pad,
     [179] = &neap__op_gather_gradient,
     [184] = &neap__op_less,
     [190] = &neap__op_softmax_cross_entropy_with_logits,
     [192] = &neap__op_transpose,
     [194] = &neap__op_sum_to_like,
     [197] = &neap__op_softplus,
+    [202] = &neap__op_strided_slice_gradient,
     [204] = &neap__op_assign,
     [207] = &neap__op_sqrt,
     [208] = &neap__op_tanh,

@@ -11,7 +11,7 @@
 /* What is known of the bounds and strides of the leading axes. */
 typedef struct cuts {
     int count;
-    neap__known begin, stop; /* count -1: not even how many */
+    neap__entries begin, stop;
     const int64_t *strides;
 } cuts;
 
@@ -42,10 +42,10 @@ static int find_cuts(const neap_node *n, const neap__fact *in, cuts *c, neap_err
 }
 
 /* Bound d, a number where a node tells it; false: not known. */
-static bool bound(const neap_node *n, const char *name, const neap__known *k, int d,
+static bool bound(const neap_node *n, const char *name, const neap__entries *k, int d,
                   int64_t *value)
 {
-    if (k->count < 0 || !neap__knows(k, d))
+    if (k->count < 0 || !neap__has(k, d))
         return false;
     *value = k->values[d];
     if (*value == NEAP_NO_BOUND && neap__attribute(n, name)->kind == NEAP_KIND_NODE)
@@ -74,19 +74,21 @@ static int64_t cut(const neap_node *n, const cuts *c, const neap__shape *x, int 
 static int know_cut(neap__inference *i, const cuts *c)
 {
     const neap__known *x = i->in[0].known;
-    neap__known k = {0, 0, {0}};
     int64_t first, size;
-    if (!x || i->in[0].shape.rank != 1)
-        return x ? neap__know_same(i) : NEAP_OK;
+    if (!x || i->in[0].shape.rank > 1)
+        return NEAP_OK;
+    if (i->in[0].shape.rank == 0)
+        return neap__know_same(i);
     size = cut(i->node, c, &i->in[0].shape, 0, &first);
     if (size < 0)
         return NEAP_OK;
-    for (; k.count < size; k.count++) {
-        const int64_t at = first + (c->count ? c->strides[0] : 1) * k.count;
-        k.values[k.count] = x->values[at];
-        k.mask |= (x->mask >> at & 1) << k.count;
+    neap__known *k = neap__known_new(i->arena, x->dtype, size, i->err);
+    for (int64_t e = 0; k && e < size; e++) {
+        const int64_t at = first + (c->count ? c->strides[0] : 1) * e;
+        if (neap__knows(x, at))
+            neap__known_put(k, e, neap__known_element(x, at));
     }
-    return neap__know(i, &k);
+    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
 }
 
 static int infer_strided_slice(neap__inference *i)
@@ -177,7 +179,7 @@ static int infer_strided_slice_gradient(neap__inference *i)
 
 /* Bounds that are known when sizes are fixed, else where they come from. */
 static neap__bounds bounds_of(const neap__binding *b, const char *name,
-                              const neap__known *k, int count)
+                              const neap__entries *k, int count)
 {
     neap__bounds bounds = {-1, NEAP_INT64, {0}};
     for (int d = 0; d < count && bounds.input < 0; d++)
