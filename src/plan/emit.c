@@ -361,12 +361,15 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
 }
 
 /* Whether result `part` of item `root` is an item that has a place of its own: it is read
- * in this stage or leaves it. */
+ * in this stage or leaves it. What is handed over can do the latter alone. */
 static bool has_place(const neap__emitter *e, uint32_t root, uint32_t part)
 {
     uint32_t at = part_item(e, root, part);
-    return at != NEAP__NONE &&
-           (part < e->s->items[root].node->written_count || e->s->items[at].live);
+    if (at == NEAP__NONE)
+        return false;
+    if (e->s->items[at].handed)
+        return e->place[at].base != NEAP__BASE_BLOCK;
+    return part < e->s->items[root].node->written_count || e->s->items[at].live;
 }
 
 /* Bytes for the results that nobody reads, needed while the kernel runs; none where it
