@@ -191,9 +191,9 @@ static void check_span(neap__isa isa)
 
 static double folded(neap__reduction reduction, double acc, double x)
 {
-    if (reduction == NEAP__REDUCE_MAX)
+    if (reduction == NEAP__REDUCE_max)
         return x > acc || isnan(x) ? x : acc;
-    return reduction == NEAP__REDUCE_LOGSUMEXP ? acc + exp(x) : acc + x;
+    return reduction == NEAP__REDUCE_logsumexp ? acc + exp(x) : acc + x;
 }
 
 static void check_reduce(neap__isa isa, neap_dtype dtype, neap__reduction reduction,
@@ -211,7 +211,7 @@ static void check_reduce(neap__isa isa, neap_dtype dtype, neap__reduction reduct
     void *first = buffer((size_t)outputs * 8);
     double *want = buffer((size_t)outputs * 8), *size_of = buffer((size_t)outputs * 8);
     for (int64_t i = 0; i < outputs; i++) {
-        want[i] = reduction == NEAP__REDUCE_MAX ? floating ? -INFINITY : -1e300 : 0;
+        want[i] = reduction == NEAP__REDUCE_max ? floating ? -INFINITY : -1e300 : 0;
         size_of[i] = 0;
     }
     for (int64_t i = 0; i < size; i++) {
@@ -242,13 +242,13 @@ static void check_reduce(neap__isa isa, neap_dtype dtype, neap__reduction reduct
                                                      : 0;
     for (int64_t i = 0; i < outputs; i++) {
         double y = want[i];
-        if (reduction == NEAP__REDUCE_MEAN)
+        if (reduction == NEAP__REDUCE_mean)
             y = floating ? y / size_of[i] : size_of[i] > 0 ? trunc(y / size_of[i]) : 0;
-        if (reduction == NEAP__REDUCE_LOGSUMEXP)
+        if (reduction == NEAP__REDUCE_logsumexp)
             y = log(y);
         if (!floating && (dtype == NEAP_INT8 || dtype == NEAP_UINT8) && fabs(y) > 100)
             continue;
-        if (!floating && reduction == NEAP__REDUCE_MAX && y < -1e200)
+        if (!floating && reduction == NEAP__REDUCE_max && y < -1e200)
             continue;
         right = right && (near(neap__element_number(dtype, first, i), y, tolerance) ||
                           (dtype == NEAP_FLOAT16 && fabs(y) > 65000));
@@ -283,36 +283,36 @@ static void check_reduce_values(void)
     const float thousand[] = {1000, 1000}, minus[] = {-1000, -1000},
                 inf[] = {INFINITY, 1};
     const float nothing[] = {-INFINITY, -INFINITY}, nan[] = {1, NAN, 2};
-    CHECK(near(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 2, thousand),
+    CHECK(near(reduced(NEAP__REDUCE_logsumexp, NEAP_FLOAT32, 2, thousand),
                1000.6931471805599, 1e-7));
-    CHECK(near(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 2, minus), -999.30685281944,
+    CHECK(near(reduced(NEAP__REDUCE_logsumexp, NEAP_FLOAT32, 2, minus), -999.30685281944,
                1e-7));
-    CHECK(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 2, inf) == INFINITY);
-    CHECK(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 1, inf) == INFINITY);
-    CHECK(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 2, nothing) == -INFINITY);
-    CHECK(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 0, nothing) == -INFINITY);
-    CHECK(isnan(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 3, nan)));
-    CHECK(isnan(reduced(NEAP__REDUCE_MAX, NEAP_FLOAT32, 3, nan)));
-    CHECK(reduced(NEAP__REDUCE_MAX, NEAP_FLOAT64, 0, nan) == -INFINITY);
-    CHECK(reduced(NEAP__REDUCE_MAX, NEAP_INT32, 0, nan) == INT32_MIN);
-    CHECK(isnan(reduced(NEAP__REDUCE_MEAN, NEAP_FLOAT32, 0, nan)));
-    CHECK(reduced(NEAP__REDUCE_SUM, NEAP_FLOAT32, 0, nan) == 0);
-    CHECK(reduced(NEAP__REDUCE_MEAN, NEAP_INT32, 0, nan) == 0);
+    CHECK(reduced(NEAP__REDUCE_logsumexp, NEAP_FLOAT32, 2, inf) == INFINITY);
+    CHECK(reduced(NEAP__REDUCE_logsumexp, NEAP_FLOAT32, 1, inf) == INFINITY);
+    CHECK(reduced(NEAP__REDUCE_logsumexp, NEAP_FLOAT32, 2, nothing) == -INFINITY);
+    CHECK(reduced(NEAP__REDUCE_logsumexp, NEAP_FLOAT32, 0, nothing) == -INFINITY);
+    CHECK(isnan(reduced(NEAP__REDUCE_logsumexp, NEAP_FLOAT32, 3, nan)));
+    CHECK(isnan(reduced(NEAP__REDUCE_max, NEAP_FLOAT32, 3, nan)));
+    CHECK(reduced(NEAP__REDUCE_max, NEAP_FLOAT64, 0, nan) == -INFINITY);
+    CHECK(reduced(NEAP__REDUCE_max, NEAP_INT32, 0, nan) == INT32_MIN);
+    CHECK(isnan(reduced(NEAP__REDUCE_mean, NEAP_FLOAT32, 0, nan)));
+    CHECK(reduced(NEAP__REDUCE_sum, NEAP_FLOAT32, 0, nan) == 0);
+    CHECK(reduced(NEAP__REDUCE_mean, NEAP_INT32, 0, nan) == 0);
     const int32_t odd[] = {-3, 0}, large[] = {INT32_MAX, INT32_MAX};
-    CHECK(reduced(NEAP__REDUCE_MEAN, NEAP_INT32, 2, odd) == -1);
-    CHECK(reduced(NEAP__REDUCE_SUM, NEAP_INT32, 2, large) == -2);
-    CHECK(reduced(NEAP__REDUCE_MEAN, NEAP_INT32, 2, large) == INT32_MAX);
+    CHECK(reduced(NEAP__REDUCE_mean, NEAP_INT32, 2, odd) == -1);
+    CHECK(reduced(NEAP__REDUCE_sum, NEAP_INT32, 2, large) == -2);
+    CHECK(reduced(NEAP__REDUCE_mean, NEAP_INT32, 2, large) == INT32_MAX);
     const int64_t n = 10000000;
     float *ones = buffer((size_t)n * sizeof *ones);
     for (int64_t i = 0; i < n; i++)
         ones[i] = 1;
-    CHECK(reduced(NEAP__REDUCE_SUM, NEAP_FLOAT32, n, ones) == 1e7);
-    CHECK(reduced(NEAP__REDUCE_MEAN, NEAP_FLOAT32, n, ones) == 1);
+    CHECK(reduced(NEAP__REDUCE_sum, NEAP_FLOAT32, n, ones) == 1e7);
+    CHECK(reduced(NEAP__REDUCE_mean, NEAP_FLOAT32, n, ones) == 1);
     free(ones);
     for (int64_t size = 1; size < 200; size++) { /* a NaN anywhere */
         float x[200] = {0};
         x[next_below(size)] = NAN;
-        CHECK(isnan(reduced(NEAP__REDUCE_MAX, NEAP_FLOAT32, size, x)));
+        CHECK(isnan(reduced(NEAP__REDUCE_max, NEAP_FLOAT32, size, x)));
     }
 }
 
@@ -827,7 +827,7 @@ int main(void)
             check_reduce(isa, (neap_dtype)(NEAP_FLOAT32 + k % 9),
                          (neap__reduction)(k / 9 % 3), k % 20 ? 2000 : 200000);
         for (int k = 0; k < 300; k++)
-            check_reduce(isa, (neap_dtype)(NEAP_FLOAT32 + k % 4), NEAP__REDUCE_LOGSUMEXP,
+            check_reduce(isa, (neap_dtype)(NEAP_FLOAT32 + k % 4), NEAP__REDUCE_logsumexp,
                          k % 10 ? 2000 : 200000);
         for (int f = 0; f < 2; f++) {
             for (int64_t count = 1; count <= MOST; count += count < 40 ? 1 : 37) {

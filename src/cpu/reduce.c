@@ -159,7 +159,7 @@ typedef struct reduction {
 
 static bool takes_logarithm(const reduction *r)
 {
-    return r->args->reduction == NEAP__REDUCE_LOGSUMEXP;
+    return r->args->reduction == NEAP__REDUCE_logsumexp;
 }
 
 /* The accumulators' first value, an integer's as its bits. */
@@ -340,8 +340,8 @@ static void run_fold(reduction *r, neap__team *team, int fold)
 
 static const neap__folds *folds_of(neap__isa isa, neap_dtype dtype)
 {
-    const neap__folds *own = neap__vectors_of(isa)->fold[dtype];
-    return own ? own : neap__vectors_generic.fold[dtype];
+    const neap__folds *own = neap__vectors_of(isa)->old_fold[dtype];
+    return own ? own : neap__vectors_generic.old_fold[dtype];
 }
 
 int neap__cpu_reduce(const neap__call *call)
@@ -353,8 +353,8 @@ int neap__cpu_reduce(const neap__call *call)
                    call->in[0], neap_dtype_size(a->dtype),  call->out[0], call->scratch,
                    NULL};
     const cut *c = &r.cut;
-    const int last = a->reduction == NEAP__REDUCE_MAX         ? NEAP__FOLD_MAX
-                     : a->reduction == NEAP__REDUCE_LOGSUMEXP ? NEAP__FOLD_SUM_EXP
+    const int last = a->reduction == NEAP__REDUCE_max         ? NEAP__FOLD_MAX
+                     : a->reduction == NEAP__REDUCE_logsumexp ? NEAP__FOLD_SUM_EXP
                                                               : NEAP__FOLD_SUM;
     if (c->chunks == 1) {
         run_fold(&r, call->team, last);

@@ -7,10 +7,13 @@
 /* ---- Reductions (reduce.c) ------------------------------------------------------- */
 
 typedef enum neap__reduction {
-    NEAP__REDUCE_SUM,
-    NEAP__REDUCE_MEAN,     /* the sum divided once; integers drop the fraction */
-    NEAP__REDUCE_MAX,      /* NaN wins; empty: the lowest value (-inf) */
-    NEAP__REDUCE_LOGSUMEXP /* floats; max-shifted; empty: -inf */
+    NEAP__REDUCE_none, /* of an operation that is no reduction */
+#define NEAP__REDUCTION(name, dtypes, cell, zero, fold, combine, finish)                 \
+    NEAP__REDUCE_##name,
+#include "cpu/reductions.def"
+#undef NEAP__REDUCTION
+    NEAP__REDUCTIONS,
+    NEAP__REDUCE_logsumexp = NEAP__REDUCTIONS /* floats; max-shifted; empty: -inf */
 } neap__reduction;
 
 /* in[0] x, out[0] the reduced values. Partials over fixed chunks, combined in a fixed

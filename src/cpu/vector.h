@@ -6,6 +6,7 @@
 #define NEAP_VECTOR_H
 
 #include "cpu/element.h"
+#include "cpu/fold.h"
 #include "cpu/isa.h"
 #include "cpu/reduce.h"
 #include "cpu/update.h"
@@ -48,7 +49,8 @@ enum { NEAP__UPDATE_DESCENT, NEAP__UPDATE_MOMENTUM, NEAP__UPDATE_ADAM, NEAP__UPD
 /* By dtype; what a table lacks, the generic one has. */
 typedef struct neap__vectors {
     neap__element *const *element[NEAP__DTYPES]; /* by code */
-    const neap__folds *fold[NEAP__DTYPES];
+    const neap__folds *old_fold[NEAP__DTYPES];
+    const neap__fold *fold[NEAP__DTYPES]; /* by reduction */
     neap__row *const *row[NEAP__DTYPES];
     neap__update *const *update[NEAP__DTYPES];
 } neap__vectors;

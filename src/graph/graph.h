@@ -10,7 +10,7 @@
 #ifndef NEAP_GRAPH_H
 #define NEAP_GRAPH_H
 
-#include "cpu/kernel.h"
+#include "cpu/reduce.h"
 
 typedef struct neap__op neap__op;
 
@@ -181,6 +181,7 @@ struct neap__op {
     unsigned writes; /* bit i: input i is a variable that is updated, in kernel order */
     neap__lowering lowering;
     neap__element_code element; /* ELEMENT; or for `bind` to read */
+    neap__reduction reduction;  /* over the attribute "axis", with "keepdims"; or none */
     neap__infer *infer;
     neap__bind *bind; /* KERNEL */
     neap__differentiable differentiable;

@@ -5,6 +5,10 @@
 
 /* ---- Axes -------------------------------------------------------------------------- */
 
+/* A reduction of x by a row of reductions.def. */
+#define REDUCES(name)                                                                    \
+    .info.inputs = "x", NEAP__ROWS(AXES), .infer = infer_reduce,                         \
+    NEAP__BOUND(bind_reduce), .reduction = NEAP__REDUCE_##name
 #define AXES NEAP__ROW("axis", INTS, 0), NEAP__FLAG("keepdims", 0)
 
 /* The axes that a node's attributes name, for this rank: all, if absent. */
@@ -60,19 +64,11 @@ static int bind_reduction(neap__binding *b, neap__reduction reduction, unsigned 
     return NEAP_OK;
 }
 
-static int bind_reduce(neap__binding *b, neap__reduction reduction)
+static int bind_reduce(neap__binding *b)
 {
     unsigned mask;
     int status = axes_of(b->node, b->in[0].shape.rank, &mask, b->err);
-    return status ? status : bind_reduction(b, reduction, mask);
-}
-
-static int bind_sum(neap__binding *b) { return bind_reduce(b, NEAP__REDUCE_SUM); }
-static int bind_mean(neap__binding *b) { return bind_reduce(b, NEAP__REDUCE_MEAN); }
-static int bind_max(neap__binding *b) { return bind_reduce(b, NEAP__REDUCE_MAX); }
-static int bind_logsumexp(neap__binding *b)
-{
-    return bind_reduce(b, NEAP__REDUCE_LOGSUMEXP);
+    return status ? status : bind_reduction(b, b->node->op->reduction, mask);
 }
 
 /* ---- Gradients of reductions ------------------------------------------------------- */
@@ -131,11 +127,8 @@ NEAP_OP(reduce_sum) = {
     NEAP__NAMED("reduce_sum"),
     .info.doc = "The sum of the elements of x over some axes (absent: all). Integers "
                 "wrap; over no elements it is 0.",
-    .info.inputs = "x",
-    NEAP__ROWS(AXES),
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_reduce,
-    NEAP__BOUND(bind_sum),
+    REDUCES(sum),
     NEAP__GRADIENT(reduce_sum_gradient, 0),
 };
 
@@ -144,11 +137,8 @@ NEAP_OP(reduce_mean) = {
     .info.doc = "The mean of the elements of x over some axes (absent: all), of the "
                 "dtype of x: for integers without its fraction. Over no elements it is "
                 "NaN, or 0 for integers.",
-    .info.inputs = "x",
-    NEAP__ROWS(AXES),
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_reduce,
-    NEAP__BOUND(bind_mean),
+    REDUCES(mean),
     NEAP__GRADIENT(reduce_mean_gradient, 0),
 };
 
@@ -157,11 +147,8 @@ NEAP_OP(reduce_max) = {
     .info.doc = "The greatest element of x over some axes (absent: all); NaN if there is "
                 "one. Over no elements it is the lowest value of the dtype (-inf). Equal "
                 "greatest elements share the gradient.",
-    .info.inputs = "x",
-    NEAP__ROWS(AXES),
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_reduce,
-    NEAP__BOUND(bind_max),
+    REDUCES(max),
     NEAP__GRADIENT(reduce_max_gradient, 0),
 };
 
@@ -169,11 +156,8 @@ NEAP_OP(reduce_logsumexp) = {
     NEAP__NAMED("reduce_logsumexp"),
     .info.doc = "log(sum(exp(x))) over some axes (absent: all), without overflow. Over "
                 "no elements it is -inf.",
-    .info.inputs = "x",
-    NEAP__ROWS(AXES),
     .dtypes = NEAP__FLOATING,
-    .infer = infer_reduce,
-    NEAP__BOUND(bind_logsumexp),
+    REDUCES(logsumexp),
     NEAP__GRADIENT(reduce_logsumexp_gradient, 0),
 };
 
@@ -249,7 +233,7 @@ static int bind_sum_to_like(neap__binding *b)
             mask |= 1U << d;
     }
     if (neap__shape_size(dy) != neap__shape_size(x))
-        return bind_reduction(b, NEAP__REDUCE_SUM, mask);
+        return bind_reduction(b, NEAP__REDUCE_sum, mask);
     int64_t strides[NEAP_MAX_RANK];
     neap__strides(x, strides);
     b->in_place = 1;
