@@ -92,11 +92,13 @@ int neap__run_execute(neap__run *run, uint32_t from, uint32_t to, neap_error *er
     const neap__plan *p = run->plan;
     neap_error own;
     neap__clear(&own);
+    const void *blamed = NULL;
     neap__call call = {.team = &run->team,
                        .seed = run->seed,
                        .counter = run->counter,
                        .err = &own,
-                       .caller = run->caller};
+                       .caller = run->caller,
+                       .blamed = &blamed};
     char *block = run->bases[NEAP__BASE_BLOCK];
     for (uint32_t i = from; i < to; i++) {
         const neap__instruction *in = &p->instructions[i];
@@ -115,6 +117,7 @@ int neap__run_execute(neap__run *run, uint32_t from, uint32_t to, neap_error *er
         if (!status)
             continue;
         const neap_node *n = p->structure->items[p->structure->units[in->unit].root].node;
+        n = blamed ? blamed : n;
         if (in->host)
             neap__tell_origin(&own, n); /* the host's message names its node */
         else
