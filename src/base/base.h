@@ -135,6 +135,11 @@ neap__account *neap__default_account(void);
 neap__account *neap__account_new(size_t limit, size_t recycle, neap_error *err);
 void neap__account_retain(neap__account *a);
 void neap__account_release(neap__account *a);
+/* What is asked, once for each request, when memory ends: true if something was given back
+ * and the request should be tried again. Set before the account is shared; gone when it
+ * closes. */
+void neap__account_reclaims(neap__account *a, bool (*reclaim)(void *context),
+                            void *context);
 /* Gives back what is kept for reuse and keeps nothing from now on (a session closes). */
 void neap__account_close(neap__account *a);
 neap_memory neap__account_memory(const neap__account *a);

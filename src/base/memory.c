@@ -121,6 +121,8 @@ struct neap__account {
     _Atomic(size_t) peak;
     size_t limit;
     size_t recycle;
+    bool (*reclaim)(void *context);
+    void *context;
     pthread_mutex_t lock; /* of all below */
     bool closed;
     size_t kept_bytes;
@@ -151,6 +153,13 @@ neap__account *neap__account_new(size_t limit, size_t recycle, neap_error *err)
     }
     neap__fail(err, NEAP_ENOMEM, "no memory for %zu bytes", sizeof *a);
     return NULL;
+}
+
+void neap__account_reclaims(neap__account *a, bool (*reclaim)(void *context),
+                            void *context)
+{
+    a->reclaim = reclaim;
+    a->context = context;
 }
 
 /* Subtracts from what is held, and frees the account with the last of it. */
@@ -204,6 +213,7 @@ void neap__account_close(neap__account *a)
 {
     pthread_mutex_lock(&a->lock);
     a->closed = true;
+    a->reclaim = NULL;
     pthread_mutex_unlock(&a->lock);
     give_back_kept(a);
 }
@@ -332,7 +342,8 @@ NEAP__COLD static void *limit_reached(const neap__account *a, size_t size,
     return NULL;
 }
 
-void *neap__alloc(neap__account *a, size_t size, neap_memory_kind kind, neap_error *err)
+static void *try_to_alloc(neap__account *a, size_t size, neap_memory_kind kind,
+                          neap_error *err)
 {
     size_t rounded;
     if (!piece_size(size, kind, &rounded))
@@ -355,6 +366,17 @@ void *neap__alloc(neap__account *a, size_t size, neap_memory_kind kind, neap_err
         return no_memory(size, err);
     }
     return pointer;
+}
+
+/* What nobody is told the lack of can be done without, and is not worth a reclaim. */
+void *neap__alloc(neap__account *a, size_t size, neap_memory_kind kind, neap_error *err)
+{
+    bool failed = neap__failed(err);
+    void *pointer = try_to_alloc(a, size, kind, err);
+    if (pointer || !err || failed || !a->reclaim || !a->reclaim(a->context))
+        return pointer;
+    neap__clear(err);
+    return try_to_alloc(a, size, kind, err);
 }
 
 void *neap__alloc_zero(neap__account *a, size_t size, neap_memory_kind kind,

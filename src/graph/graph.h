@@ -66,8 +66,12 @@ struct neap_node {
     uint32_t input_count, control_count;
     uint32_t data_inputs; /* of input_count: those of the signature */
     neap__fact fact;     /* of its one result; no value where there are several or none */
-    neap__fact *results; /* of several, each of which has a `result` node; else NULL */
+    neap__fact *results; /* where neap__several: each has a `result` node; else NULL */
     uint32_t result_count; /* of `results` */
+    unsigned effects;      /* the operation's, and those of its bodies */
+    const uint32_t
+        *written; /* inputs that are variables, updated; in the kernel's order */
+    uint32_t written_count;
     int32_t line;
     const neap__value *attributes; /* as many as the schema has rows */
     uint64_t index;                /* place in the order of creation */
@@ -119,6 +123,11 @@ typedef struct neap__inference {
  * before it ("inner dimensions differ: (2, 3) x (4, 5)"). */
 typedef int neap__infer(neap__inference *i);
 
+/* How many results a node has, where that hangs on its attributes and inputs, which are
+ * set; -1 with the text told as by inference. Such an operation has no value of its own,
+ * but a `result` node for each, even where there is one. */
+typedef int64_t neap__count_results(const neap_node *n, neap_error *err);
+
 /* Binding: whole facts give a kernel and its arguments. Called when sizes are fixed. */
 typedef struct neap__binding {
     const neap_node *node;
@@ -132,8 +141,9 @@ typedef struct neap__binding {
     const void *args;
     size_t scratch;
     unsigned in_place; /* bit i: the result may lie exactly on input i (same bytes) */
-    bool allocates;    /* host operations: the kernel hands over tensors of its own */
-    int64_t work; /* elements computed with, for the count of flops; 0: the result's */
+    const unsigned *in_places; /* the same for each of several results; NULL: the first */
+    bool allocates; /* host operations: the kernel hands over tensors of its own */
+    int64_t work;   /* elements computed with, for the count of flops; 0: the result's */
     neap_error *err;
 } neap__binding;
 typedef int neap__bind(neap__binding *b);
@@ -183,11 +193,26 @@ struct neap__op {
     neap__element_code element; /* ELEMENT; or for `bind` to read */
     neap__reduction reduction;  /* over the attribute "axis", with "keepdims"; or none */
     neap__infer *infer;
-    neap__bind *bind; /* KERNEL */
+    neap__count_results *count_results; /* NULL: as many as `info.results` names */
+    neap__bind *bind;                   /* KERNEL */
+    bool hands_over;    /* the kernel may hand over a tensor of a size of its own */
+    bool skips_results; /* of several, the kernel leaves out those whose place is NULL */
     neap__differentiable differentiable;
     neap__gradient *gradient;
     const neap_op *host; /* operations of the host: their callbacks */
 };
+
+/* Whether a node has no value of its own but a `result` node for each of its results. */
+static inline bool neap__several(const neap_node *n) { return n->results != NULL; }
+/* Whether the node updates its input k, a variable. */
+static inline bool neap__updates(const neap_node *n, uint32_t k)
+{
+    for (uint32_t i = 0; i < n->written_count; i++) {
+        if (n->written[i] == k)
+            return true;
+    }
+    return false;
+}
 
 /* How many inputs a signature ("x y", "x...", "x [seed]") takes: at most SIZE_MAX. */
 void neap__signature(const char *inputs, size_t *least, size_t *most);

@@ -97,11 +97,13 @@ static int check_graphs(const neap_node *n, neap_error *err)
             return neap__fail(err, NEAP_ESTATE, "input %s is %s, a node of another graph",
                               input_text(input, n->op, i),
                               neap__node_text(text, n->inputs[i]));
-    for (uint32_t i = 0; i < n->data_inputs && i < 32; i++)
-        if (n->op->writes >> i & 1 && n->inputs[i]->op->list != NEAP_VARIABLES)
+    for (uint32_t i = 0; i < n->written_count; i++) {
+        const neap_node *x = n->inputs[n->written[i]];
+        if (x->op->list != NEAP_VARIABLES)
             return neap__fail(err, NEAP_ETYPE, "input %s is %s, not a variable",
-                              input_text(input, n->op, i),
-                              neap__node_text(text, n->inputs[i]));
+                              input_text(input, n->op, n->written[i]),
+                              neap__node_text(text, x));
+    }
     return NEAP_OK;
 }
 
@@ -157,14 +159,15 @@ static neap_node *allocate(neap_graph *g, const neap__op *op, neap_node *const *
                            neap_error *err)
 {
     size_t rows = op->info.attribute_count,
-           results = neap__result_count(op->info.results);
+           results = op->count_results ? 0 : neap__result_count(op->info.results),
+           writes = (size_t)__builtin_popcount(op->writes);
     size_t room = count + more, bytes, pointers;
     size_t facts = results > 1 ? results : 0;
     if (!neap__add_size(room, FIRST_CONSUMERS, &pointers) ||
         !neap__mul_size(pointers, sizeof(neap_node *), &bytes) ||
         !neap__add_size(bytes,
                         sizeof(neap_node) + rows * sizeof(neap__value) +
-                            facts * sizeof(neap__fact),
+                            facts * sizeof(neap__fact) + writes * sizeof(uint32_t),
                         &bytes)) {
         neap__fail(err, NEAP_ELIMIT, "too many inputs");
         return NULL;
@@ -178,9 +181,14 @@ static neap_node *allocate(neap_graph *g, const neap__op *op, neap_node *const *
     n->inputs = (neap_node **)(void *)((neap__fact *)(void *)(*values + rows) + facts);
     n->consumers = n->inputs + room;
     n->consumer_capacity = FIRST_CONSUMERS;
+    uint32_t *written = (uint32_t *)(void *)(n->consumers + FIRST_CONSUMERS);
+    n->written = written;
+    for (unsigned mask = op->writes; mask; mask &= mask - 1)
+        written[n->written_count++] = (uint32_t)__builtin_ctz(mask);
     if (count)
         memcpy(n->inputs, inputs, count * sizeof *inputs);
     n->op = op;
+    n->effects = op->effects;
     n->graph = g;
     n->input_count = n->data_inputs = (uint32_t)count;
     n->list_index = -1;
@@ -191,6 +199,22 @@ static neap_node *allocate(neap_graph *g, const neap__op *op, neap_node *const *
         n->control_count = g->frames->control_count;
     }
     return n;
+}
+
+/* Room for the facts of as many results as the node turns out to have. */
+static int count_results(neap_node *n, neap_error *err)
+{
+    if (!n->op->count_results)
+        return NEAP_OK;
+    int64_t count = n->op->count_results(n, err);
+    if (count < 0)
+        return neap__failed(err) ? err->code : NEAP_EARG;
+    if (count > INT32_MAX)
+        return neap__fail(err, NEAP_ELIMIT, "%lld results", (long long)count);
+    n->results =
+        neap__arena_array(&n->graph->arena, (size_t)count, sizeof *n->results, err);
+    n->result_count = (uint32_t)count;
+    return n->results ? NEAP_OK : NEAP_ENOMEM;
 }
 
 static int infer(neap_node *n, neap_error *err)
@@ -332,6 +356,8 @@ neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inpu
             code = neap__attributes_set(n, values, attributes, attribute_count, err);
         if (!code)
             code = check_dtypes(n, err);
+        if (!code)
+            code = count_results(n, err);
         if (!code)
             code = infer(n, err);
         if (!code) {

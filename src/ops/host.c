@@ -147,6 +147,7 @@ NEAP_OP(host) = {
              .inputs = "[x...]",
              .flags = NEAP_OP_GRADIENT | NEAP_OP_INTERNAL},
     .effects = NEAP__FALLIBLE | NEAP__CALLER,
+    .hands_over = true,
     .lowering = NEAP__LOWER_KERNEL,
     .infer = host_infer,
     .bind = host_bind,

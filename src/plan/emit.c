@@ -2,7 +2,7 @@
  * arguments. */
 #include "cpu/gemm.h"
 #include "cpu/program.h"
-#include "plan/plan.h"
+#include "plan/passes.h"
 
 #include <string.h>
 
@@ -23,7 +23,7 @@ static int bytes_of(const neap__emitter *e, uint32_t item, size_t *bytes)
 
 static bool in_block(const neap__emitter *e, uint32_t storage)
 {
-    return e->s->items[storage].role >= NEAP__ROLE_PART &&
+    return e->s->items[storage].role >= NEAP__ROLE_PART && !e->s->items[storage].handed &&
            e->place[storage].base == NEAP__BASE_BLOCK;
 }
 
@@ -269,49 +269,48 @@ static int emit_product(neap__emitter *e, uint32_t u)
 
 /* ---- Kernels --------------------------------------------------------------------- */
 
-/* How many results the kernel of an item has: parts follow it. */
-static uint32_t result_count(const neap_node *n)
-{
-    if (n->op->writes)
-        return (uint32_t)__builtin_popcount(n->op->writes);
-    return n->result_count > 1 ? n->result_count : 1;
-}
-
-/* The item that is result `part` of kernel item `root`; NONE where nothing reads it (then
- * only a kernel of the host leaves it out). */
 static uint32_t part_item(const neap__emitter *e, uint32_t root, uint32_t part)
 {
-    const neap__structure *s = e->s;
-    const neap_node *n = s->items[root].node;
-    if (n->op->writes || n->result_count <= 1)
-        return root + part;
-    for (uint32_t i = root + 1; i < s->item_count; i++) {
-        if (s->items[i].live && s->items[i].role == NEAP__ROLE_PART &&
-            s->items[i].part == part && neap__operand(s, i, 0) == root)
-            return i;
-    }
-    return NEAP__NONE;
+    return neap__part_item(e->s->items, e->s->parts, root, part);
 }
 
+/* The number that a result has among the kernel's several results; 0: it has one. */
+static uint32_t result_of(const neap_node *n, uint32_t part)
+{
+    return neap__several(n) ? part - n->written_count : 0;
+}
+
+/* The operand on which item `to`, a result of the kernel of `item`, may lie: it dies
+ * here, is as large, and nothing else of the kernel reads its storage. */
 static uint32_t kernel_in_place(const neap__emitter *e, const neap__item *item,
-                                uint32_t u, unsigned allowed)
+                                uint32_t to, uint32_t u, unsigned allowed)
 {
     const neap__fact *facts = e->plan->facts;
-    size_t to, from;
-    if (!allowed || bytes_of(e, (uint32_t)(item - e->s->items), &to))
+    size_t bytes, from;
+    if (!allowed || e->s->items[to].handed || bytes_of(e, to, &bytes))
         return NEAP__NONE;
     for (uint32_t k = 0; k < item->count && k < 32; k++) {
+        if (!(allowed >> k & 1))
+            continue;
         uint32_t storage = neap__storage(e->s, item->operands[k]);
-        bool only = (allowed >> k & 1) && dies(e, storage, u);
+        bool only = dies(e, storage, u);
         for (uint32_t j = 0; j < item->count && only; j++)
             only = j == k || neap__shape_only(item->node, j) ||
                    neap__storage(e->s, item->operands[j]) != storage;
-        if (only && !bytes_of(e, storage, &from) && from == to &&
-            neap_dtype_size(facts[storage].dtype) ==
-                neap_dtype_size(facts[item - e->s->items].dtype))
+        if (only && !bytes_of(e, storage, &from) && from == bytes &&
+            neap_dtype_size(facts[storage].dtype) == neap_dtype_size(facts[to].dtype))
             return storage;
     }
     return NEAP__NONE;
+}
+
+/* Which operands result number `part` may lie on. */
+static unsigned allowed_of(const neap_node *n, const neap__binding *b, uint32_t part)
+{
+    if (!neap__several(n))
+        return part ? 0 : b->in_place;
+    uint32_t result = result_of(n, part);
+    return b->in_places ? b->in_places[result] : result ? 0 : b->in_place;
 }
 
 static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
@@ -329,7 +328,7 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
                          .workers = e->target->workers,
                          .arena = &p->arena,
                          .err = e->err};
-    if (item->node->result_count > 1)
+    if (neap__several(item->node))
         b->out = p->several[item - e->s->items];
     int status = item->node->op->bind(b);
     if (status)
@@ -337,35 +336,76 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
     return status;
 }
 
-static int add_results(neap__emitter *e, uint32_t root, uint32_t in_place)
+/* Whether result `part` of item `root` is an item that has a place of its own: it is read
+ * in this stage or leaves it. */
+static bool has_place(const neap__emitter *e, uint32_t root, uint32_t part)
+{
+    uint32_t at = part_item(e, root, part);
+    return at != NEAP__NONE &&
+           (part < e->s->items[root].node->written_count || e->s->items[at].live);
+}
+
+/* Bytes for the results that nobody reads, needed while the kernel runs; none where it
+ * (or the host's, whose results are copied) can leave them out. */
+static int unread_bytes(const neap__emitter *e, uint32_t root, const neap__binding *b,
+                        uint32_t part, size_t *bytes)
 {
     const neap_node *n = e->s->items[root].node;
-    for (uint32_t part = 0; part < result_count(n); part++) {
-        uint32_t item = part_item(e, root, part);
-        if (item == NEAP__NONE) {
-            int status = add_place(e, (neap__place){NEAP__BASE_NULL, 0});
-            if (status)
-                return status;
-            continue;
-        }
-        int status = place_item(e, item, part ? NEAP__NONE : in_place);
-        status = status ? status : add_place(e, e->place[item]);
-        if (status)
-            return status;
+    *bytes = 0;
+    if (has_place(e, root, part) || b->allocates || n->op->skips_results)
+        return NEAP_OK;
+    const neap__fact *fact = &b->out[result_of(n, part)];
+    return neap__shape_bytes(&fact->shape, fact->dtype, bytes, e->err) &&
+                   neap__round_size(*bytes, NEAP__ALIGNMENT, bytes)
+               ? NEAP_OK
+               : neap__fail(e->err, NEAP_ELIMIT, "a result is too large");
+}
+
+/* `unread`: bytes taken for the results that nobody reads, to be given back. */
+static int add_results(neap__emitter *e, uint32_t root, uint32_t u,
+                       const neap__binding *b, neap__span *unread)
+{
+    const neap__item *item = &e->s->items[root];
+    int status = NEAP_OK;
+    for (uint32_t part = 0; part < item->part_count && !status; part++) {
+        size_t bytes;
+        status = unread_bytes(e, root, b, part, &bytes);
+        unread->size += bytes;
     }
-    return NEAP_OK;
+    if (!status && unread->size)
+        status = take(e, unread->size, &unread->offset);
+    size_t next = unread->offset;
+    for (uint32_t part = 0; part < item->part_count && !status; part++) {
+        uint32_t at = part_item(e, root, part);
+        neap__place place = {NEAP__BASE_NULL, 0};
+        if (has_place(e, root, part)) {
+            if (!e->s->items[at].handed) {
+                unsigned allowed = allowed_of(item->node, b, part);
+                status = place_item(e, at, kernel_in_place(e, item, at, u, allowed));
+            }
+            place = e->place[at];
+        } else {
+            size_t bytes;
+            unread_bytes(e, root, b, part, &bytes);
+            if (bytes)
+                place = (neap__place){NEAP__BASE_BLOCK, next};
+            next += bytes;
+        }
+        status = status ? status : add_place(e, place);
+    }
+    return status;
 }
 
 /* A write that the kernel cannot do in place is made beside. */
 static void note_in_place(neap__emitter *e, uint32_t root, unsigned allowed)
 {
-    const neap__structure *s = e->s;
-    const neap_node *n = s->items[root].node;
-    for (uint32_t part = 0; n->op->writes && part < result_count(n); part++) {
-        neap__place place = e->place[root + part];
-        if (place.base >= e->plan->first_write &&
-            !(allowed >> neap__written_input(n->op, (int)part) & 1))
-            e->plan->writes[place.base - e->plan->first_write].in_place = false;
+    const neap_node *n = e->s->items[root].node;
+    for (uint32_t part = 0; part < n->written_count; part++) {
+        uint32_t at = part_item(e, root, part);
+        uint32_t base = at == NEAP__NONE ? NEAP__BASE_NULL : e->place[at].base;
+        if (base >= e->plan->first_write && base < e->plan->base_count &&
+            !(allowed >> n->written[part] & 1))
+            e->plan->writes[base - e->plan->first_write].in_place = false;
     }
 }
 
@@ -383,7 +423,8 @@ static int emit_kernel(neap__emitter *e, uint32_t u)
                      : add_operand(e, item->operands[k]);
     if (status)
         return status;
-    status = add_results(e, root, kernel_in_place(e, item, u, b.in_place));
+    neap__span unread = {0, 0};
+    status = add_results(e, root, u, &b, &unread);
     note_in_place(e, root, b.in_place);
     if (!neap__round_size(b.scratch, NEAP__ALIGNMENT, &bytes))
         return neap__fail(e->err, NEAP_ELIMIT, "a kernel needs too much memory");
@@ -391,12 +432,14 @@ static int emit_kernel(neap__emitter *e, uint32_t u)
     if (status || !b.kernel)
         return status;
     add_instruction(e, u, b.kernel, b.args, first, item->count, offset);
-    p->instructions[p->instruction_count - 1].host = b.allocates;
+    if (b.allocates)
+        p->instructions[p->instruction_count - 1].kind = NEAP__HOST_CALL;
     if (b.work)
         p->flops += (double)b.work;
-    else if (p->facts[root].dtype != NEAP_DTYPE_NONE)
+    else if (p->facts[root].dtype != NEAP_DTYPE_NONE && !item->handed)
         p->flops += (double)neap__shape_size(&p->facts[root].shape);
-    return give(e, offset, bytes);
+    status = give(e, offset, bytes);
+    return status || !unread.size ? status : give(e, unread.offset, unread.size);
 }
 
 /* ---- A unit ---------------------------------------------------------------------- */
@@ -428,10 +471,10 @@ static int free_dead(neap__emitter *e, uint32_t u)
                      : free_if_last(e, reader->operands[k], u);
     if (root->role != NEAP__ROLE_KERNEL)
         return status;
-    for (uint32_t part = 0; part < result_count(root->node) && !status; part++) {
+    for (uint32_t part = 0; part < root->part_count && !status; part++) {
         uint32_t item = part_item(e, unit->root, part);
-        if (item != NEAP__NONE && in_block(e, item) && e->last[item] == NEAP__NONE &&
-            e->plan->facts[item].dtype != NEAP_DTYPE_NONE)
+        if (has_place(e, unit->root, part) && in_block(e, item) &&
+            e->last[item] == NEAP__NONE && e->plan->facts[item].dtype != NEAP_DTYPE_NONE)
             status = free_item(e, item);
     }
     return status;

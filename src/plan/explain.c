@@ -1,7 +1,7 @@
 /* explain.c - a plan as text, as a database explains a query. One line an instruction:
  * what it computes, of which nodes, where the result lies, and what was saved. */
 #include "cpu/gemm.h"
-#include "plan/plan.h"
+#include "plan/passes.h"
 
 #include <string.h>
 
@@ -50,6 +50,12 @@ static void text_quoted(neap__text *t, const neap_node *n)
     neap__text_add(t, "\"%s\"", neap__quoted(name, n->name));
 }
 
+static void text_written(neap__text *t, const neap__structure *s, const neap__write *w)
+{
+    const neap__outline *o = s->outline;
+    text_quoted(t, o->variables[o->writes[w->number].variable].node);
+}
+
 /* Where the instruction's first result lies. */
 static void text_place(neap__text *t, const neap__plan *p, const neap__instruction *in)
 {
@@ -61,7 +67,7 @@ static void text_place(neap__text *t, const neap__plan *p, const neap__instructi
         neap__text_add(t, w->terminal && p->writes[to.base - p->first_write].in_place
                               ? " -> variable, in place "
                               : " -> variable ");
-        text_quoted(t, p->structure->variables[w->variable].node);
+        text_written(t, p->structure, w);
         return;
     }
     if (to.base >= p->first_result) {
@@ -123,10 +129,21 @@ static void text_instruction(neap__text *t, const neap__plan *p, uint32_t at)
     neap__text_add(t, "\n");
 }
 
-static void text_head(neap__text *t, const neap__plan *p)
+static void text_indent(neap__text *t, int depth)
+{
+    while (depth--)
+        neap__text_add(t, "    ");
+}
+
+static void text_head(neap__text *t, const neap__plan *p, int depth)
 {
     const neap__structure *s = p->structure;
-    neap__text_add(t, "plan: %u nodes, %u instructions", (unsigned)s->nodes,
+    bool staged = !s->last || s->before;
+    text_indent(t, depth);
+    if (staged)
+        neap__text_add(t, "stage %u: ", (unsigned)s->number + 1);
+    neap__text_add(t, "%s%u nodes, %u instructions",
+                   staged ? "" : "plan: ", (unsigned)s->nodes,
                    (unsigned)p->instruction_count);
     if (s->merged)
         neap__text_add(t, ", %u merged", (unsigned)s->merged);
@@ -134,28 +151,71 @@ static void text_head(neap__text *t, const neap__plan *p)
         neap__text_add(t, ", %u folded", (unsigned)s->folded);
     if (s->simplified)
         neap__text_add(t, ", %u simplified", (unsigned)s->simplified);
-    neap__text_add(t, "\npasses:");
-    for (size_t i = 0; i < PASSES; i++) {
-        if (s->passes & passes[i].pass)
-            neap__text_add(t, " %s", passes[i].name);
+    if (!depth && !s->before) {
+        neap__text_add(t, "\npasses:");
+        for (size_t i = 0; i < PASSES; i++) {
+            if (s->passes & passes[i].pass)
+                neap__text_add(t, " %s", passes[i].name);
+        }
+        neap__text_add(t, "%s (no pass changes a bit: no inexact rewrites)",
+                       s->passes ? "" : " none");
     }
-    neap__text_add(t, "%s (no pass changes a bit: no inexact rewrites)\n",
-                   s->passes ? "" : " none");
+    neap__text_add(t, "\n");
+    text_indent(t, depth);
     neap__text_add(t, "block: %zu bytes (%zu without reuse)", p->block, p->unshared);
     if (s->write_count)
         neap__text_add(t, ", of which %zu wait for the commit", p->held);
-    neap__text_add(t, "\nflops: ");
+    neap__text_add(t, "\n");
+    text_indent(t, depth);
+    neap__text_add(t, "flops: ");
     neap__text_number(t, p->flops, 6);
     neap__text_add(t, "\n");
 }
 
-void neap__text_plan(neap__text *t, const neap__plan *p)
+static void text_fetch(neap__text *t, const neap__plan *p, uint32_t i)
+{
+    static const char *const from[] = {
+        "nothing",  "result",           "fed value",    "variable",
+        "constant", "value carried on", "new value of", "committed value of"};
+    const neap__structure *s = p->structure;
+    const neap__fetch *f = &p->fetches[i];
+    neap__text_add(t, "fetch %u: %s", (unsigned)s->takes[i].index, from[f->source]);
+    if (f->source == NEAP__FROM_RESULT) {
+        neap__text_add(t, " %u", (unsigned)f->index);
+    } else if (f->source == NEAP__FROM_VARIABLE) {
+        neap__text_add(t, " ");
+        text_quoted(t, s->outline->variables[f->index].node);
+    } else if (f->source >= NEAP__FROM_STAGED) {
+        neap__text_add(t, " ");
+        text_written(t, s, &s->writes[f->index]);
+    }
+    neap__text_add(t, "\n");
+}
+
+/* What the next stage waits for. */
+static void text_carried(neap__text *t, const neap__structure *s, int depth)
+{
+    text_indent(t, depth);
+    neap__text_add(t, "then what is planned when these are known:");
+    for (uint32_t i = 0; i < s->carry_count; i++) {
+        if (!s->carries[i].wanted && !s->carries[i].handed)
+            continue;
+        neap__text_add(t, " ");
+        text_quoted(t, s->items[s->carries[i].item].node);
+    }
+    neap__text_add(t, "\n");
+}
+
+void neap__text_plan(neap__text *t, const neap__plan *p, int depth)
 {
     const neap__structure *s = p->structure;
-    text_head(t, p);
+    text_head(t, p, depth);
     for (uint32_t i = 0; i < p->instruction_count; i++) {
-        if (i == p->tail)
+        if (i == p->tail) {
+            text_indent(t, depth);
             neap__text_add(t, "commit:\n");
+        }
+        text_indent(t, depth);
         if (i == MOST_LINES && p->instruction_count > MOST_LINES + 1 && p->tail > i) {
             neap__text_add(t, "      ... %u more instructions\n",
                            (unsigned)(p->instruction_count - i));
@@ -164,20 +224,9 @@ void neap__text_plan(neap__text *t, const neap__plan *p)
         text_instruction(t, p, i);
     }
     for (uint32_t i = 0; i < s->fetch_count; i++) {
-        static const char *const from[] = {
-            "nothing",  "result",       "fed value",         "variable",
-            "constant", "new value of", "committed value of"};
-        const neap__fetch *f = &p->fetches[i];
-        neap__text_add(t, "fetch %u: %s", (unsigned)i, from[f->source]);
-        if (f->source == NEAP__FROM_RESULT)
-            neap__text_add(t, " %u", (unsigned)f->index);
-        else if (f->source == NEAP__FROM_VARIABLE) {
-            neap__text_add(t, " ");
-            text_quoted(t, s->variables[f->index].node);
-        } else if (f->source >= NEAP__FROM_STAGED) {
-            neap__text_add(t, " ");
-            text_quoted(t, s->variables[s->writes[f->index].variable].node);
-        }
-        neap__text_add(t, "\n");
+        text_indent(t, depth);
+        text_fetch(t, p, i);
     }
+    if (!s->last)
+        text_carried(t, s, depth);
 }

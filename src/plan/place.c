@@ -4,7 +4,7 @@
  * else below `high` is taken. Taking picks the smallest span that fits among the first
  * PROBES, else grows the block: bounded work for each value, however many spans there
  * are. */
-#include "plan/plan.h"
+#include "plan/passes.h"
 
 #include <string.h>
 

@@ -4,7 +4,8 @@
  *
  * What is not done, because bits would change: x + 0 (for x = -0), x * 0 (NaN), x - x
  * (infinity). */
-#include "plan/plan.h"
+#include "plan/passes.h"
+#include "plan/run.h"
 
 #include <string.h>
 
@@ -168,9 +169,8 @@ static bool mergeable(const neap__structure *s, const neap__item *item)
 {
     if (item->role == NEAP__ROLE_CONSTANT)
         return s->constants[item->slot]->bytes <= SMALL_CONSTANT;
-    return item->role >= NEAP__ROLE_ALIAS && item->role != NEAP__ROLE_PART &&
-           !item->control_count &&
-           (item->node->op->effects & ~(unsigned)NEAP__FALLIBLE) == 0;
+    return neap__computed(item) && !item->control_count &&
+           (item->node->effects & ~(unsigned)NEAP__FALLIBLE) == 0;
 }
 
 static uint64_t hash_item(const neap__structure *s, uint32_t i)
@@ -183,6 +183,7 @@ static uint64_t hash_item(const neap__structure *s, uint32_t i)
     uint64_t h =
         neap__hash_bytes(item->node->op->info.name, strlen(item->node->op->info.name));
     h = neap__mix(h, (uint64_t)item->flip_a << 1 | item->flip_b);
+    h = neap__mix(h, item->part);
     for (uint32_t k = 0; k < item->count; k++)
         h = neap__mix(h, neap__operand(s, i, k));
     for (size_t k = 0; k < item->node->op->info.attribute_count; k++)
@@ -201,7 +202,8 @@ static bool equal_items(const neap__structure *s, uint32_t i, uint32_t j)
                !memcmp(t->data, u->data, t->bytes);
     }
     if (a->node->op != b->node->op || a->count != b->count || a->flip_a != b->flip_a ||
-        a->flip_b != b->flip_b || a->node->fact.dtype != b->node->fact.dtype)
+        a->flip_b != b->flip_b || a->part != b->part ||
+        a->node->fact.dtype != b->node->fact.dtype)
         return false;
     for (uint32_t k = 0; k < a->count; k++) {
         if (neap__operand(s, i, k) != neap__operand(s, j, k))
@@ -212,6 +214,13 @@ static bool equal_items(const neap__structure *s, uint32_t i, uint32_t j)
             return false;
     }
     return true;
+}
+
+/* A part of an operation that another stands for is that one's. */
+static void list_part(neap__structure *s, uint32_t i)
+{
+    if (s->items[i].role == NEAP__ROLE_PART)
+        s->parts[s->items[neap__operand(s, i, 0)].slot + s->items[i].part] = i;
 }
 
 int neap__merge(neap__structure *s, neap_error *err)
@@ -234,6 +243,7 @@ int neap__merge(neap__structure *s, neap_error *err)
             at = (at + 1) & (slots - 1);
         if (table[at] == NEAP__NONE) {
             table[at] = i;
+            list_part(s, i);
         } else {
             s->items[i].same = table[at];
             s->merged++;
@@ -252,9 +262,7 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
 {
     const neap__item *item = &s->items[i];
     size_t bytes;
-    bool computed = item->role == NEAP__ROLE_ALIAS || item->role == NEAP__ROLE_ELEMENT ||
-                    item->role == NEAP__ROLE_GEMM || item->role == NEAP__ROLE_KERNEL;
-    if (!computed || item->node->op->effects || item->control_count ||
+    if (!neap__computed(item) || item->node->effects || item->control_count ||
         !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
         bytes > SMALL_VALUE)
         return false;
@@ -266,7 +274,8 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
 }
 
 /* Constants, and what is computed from constants alone. An item that equals a constant is
- * none where another input tells its shape, for the nodes themselves are computed. */
+ * none where another input tells its shape, for the nodes themselves are computed. An
+ * operation of several results is folded if all of them are. */
 static void mark_constant(const neap__structure *s, const neap__fact *facts,
                           bool *constant, bool *wanted)
 {
@@ -274,6 +283,8 @@ static void mark_constant(const neap__structure *s, const neap__fact *facts,
         const neap__item *item = &s->items[i];
         constant[i] =
             item->role == NEAP__ROLE_CONSTANT || foldable(s, facts, i, constant);
+        if (item->role == NEAP__ROLE_PART && !constant[i])
+            constant[item->inputs[0]] = false;
     }
     for (uint32_t i = 0; i < s->item_count; i++) {
         for (uint32_t k = 0; k < s->items[i].count && !constant[i]; k++)

@@ -6,7 +6,7 @@
  * order of all is NP-hard to find; for chains, trees and the usual forward and backward
  * passes one of the two is best or close to it.) Units that act (ORDERED, CALLER) keep
  * the order of creation among each other, and control dependencies hold, in both. */
-#include "plan/plan.h"
+#include "plan/passes.h"
 
 #include <string.h>
 
@@ -186,7 +186,7 @@ static int choose(scheduler *c)
         c->order[u] = u;
         c->acted[u] = NEAP__NONE;
         if (root->role == NEAP__ROLE_KERNEL &&
-            (root->node->op->effects & (NEAP__ORDERED | NEAP__CALLER))) {
+            (root->node->effects & (NEAP__ORDERED | NEAP__CALLER))) {
             c->acted[u] = acted;
             acted = u;
         }

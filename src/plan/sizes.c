@@ -7,7 +7,7 @@
  *   2. Space is given back only after the last unit that reads it was placed, so that no
  *      unit writes over what it, or a later one, reads; but for what a kernel allows in
  *      place. */
-#include "plan/plan.h"
+#include "plan/passes.h"
 
 #include <string.h>
 
@@ -40,8 +40,9 @@ static int lay_bases(neap__emitter *e)
     for (uint32_t i = 0; i < s->constant_count; i++)
         p->constants[2 + i] = s->constants[i]->data;
     p->first_feed = (uint32_t)constants;
-    p->first_variable = p->first_feed + s->feed_count;
-    p->first_result = p->first_variable + s->variable_count;
+    p->first_variable = p->first_feed + s->outline->feed_count;
+    p->first_carried = p->first_variable + s->outline->variable_count;
+    p->first_result = p->first_carried + s->first_carry;
     for (uint32_t i = 0; i < s->item_count; i++) {
         const neap__item *item = &s->items[i];
         neap__place *place = &e->place[i];
@@ -59,6 +60,8 @@ static int lay_bases(neap__emitter *e)
             *place = (neap__place){p->first_feed + item->slot, 0};
         } else if (item->role == NEAP__ROLE_VARIABLE) {
             *place = (neap__place){p->first_variable + item->slot, 0};
+        } else if (item->role == NEAP__ROLE_CARRIED) {
+            *place = (neap__place){p->first_carried + item->slot, 0};
         }
     }
     return NEAP_OK;
@@ -66,61 +69,56 @@ static int lay_bases(neap__emitter *e)
 
 /* ---- Fetches and writes ---------------------------------------------------------- */
 
-/* Where a fetched value comes from, which decides where its storage lies. `published`
+/* Where a taken value comes from, which decides where its storage lies. `published`
  * holds, for items that a write publishes, 1 + the write's number. */
 static void fetch_source(neap__emitter *e, neap__fetch *fetch, uint32_t root,
                          const uint32_t *published)
 {
+    static const uint8_t given[] = {[NEAP__ROLE_FEED] = NEAP__FROM_FEED,
+                                    [NEAP__ROLE_VARIABLE] = NEAP__FROM_VARIABLE,
+                                    [NEAP__ROLE_CONSTANT] = NEAP__FROM_CONSTANT,
+                                    [NEAP__ROLE_CARRIED] = NEAP__FROM_CARRIED,
+                                    [NEAP__ROLE_LATER] = NEAP__FROM_NOTHING,
+                                    [NEAP__ROLE_KNOWN] = NEAP__FROM_CONSTANT};
     neap__plan *p = e->plan;
     neap__structure *s = e->s;
     const neap__item *item = &s->items[root];
     neap__place *place = &e->place[root];
-    switch (item->role) {
-    case NEAP__ROLE_FEED:
-        fetch->source = NEAP__FROM_FEED;
-        fetch->index = item->slot;
-        return;
-    case NEAP__ROLE_VARIABLE:
-        fetch->source = NEAP__FROM_VARIABLE;
-        fetch->index = item->slot;
-        return;
-    case NEAP__ROLE_CONSTANT:
-    case NEAP__ROLE_KNOWN:
-        fetch->source = NEAP__FROM_CONSTANT;
-        fetch->index = place->base - 2;
-        return;
-    default:
-        break;
-    }
-    if (published[root]) {
+    if (item->role <= NEAP__ROLE_KNOWN) {
+        fetch->source = (neap__source)given[item->role];
+        fetch->index =
+            fetch->source == NEAP__FROM_CONSTANT ? place->base - 2 : item->slot;
+    } else if (published[root]) {
         uint32_t write = published[root] - 1;
         fetch->source = s->writes[write].terminal ? NEAP__FROM_COMMIT : NEAP__FROM_STAGED;
         fetch->index = write;
-        return;
+    } else {
+        if (place->base < p->first_result) {
+            *place = (neap__place){p->first_result + p->result_count, 0};
+            p->results[p->result_count++] =
+                (neap__result){p->facts[root].dtype, p->facts[root].shape, false, root};
+        }
+        fetch->source = NEAP__FROM_RESULT;
+        fetch->index = place->base - p->first_result;
     }
-    if (place->base < p->first_result) {
-        *place = (neap__place){p->first_result + p->result_count, 0};
-        p->results[p->result_count++] =
-            (neap__result){p->facts[root].dtype, p->facts[root].shape, false, root};
-    }
-    fetch->source = NEAP__FROM_RESULT;
-    fetch->index = place->base - p->first_result;
+    fetch->base = place->base;
 }
 
-static int lay_fetches(neap__emitter *e, const uint32_t *published)
+static int lay_takes(neap__emitter *e, const uint32_t *published)
 {
     neap__plan *p = e->plan;
     neap__structure *s = e->s;
-    p->fetches = neap__arena_array(&p->arena, s->fetch_count, sizeof *p->fetches, e->err);
-    p->results = neap__arena_array(&p->arena, s->fetch_count, sizeof *p->results, e->err);
+    p->fetches = neap__arena_array(&p->arena, s->take_count, sizeof *p->fetches, e->err);
+    p->results = neap__arena_array(&p->arena, s->take_count, sizeof *p->results, e->err);
     p->writes = neap__arena_array(&p->arena, s->write_count, sizeof *p->writes, e->err);
     if (!p->fetches || !p->results || !p->writes)
         return e->err->code;
-    for (uint32_t i = 0; i < s->fetch_count; i++) {
-        uint32_t item = s->items[s->fetches[i]].same;
+    for (uint32_t i = 0; i < s->take_count; i++) {
+        uint32_t item = s->items[s->takes[i].item].same;
         neap__fetch *fetch = &p->fetches[i];
         fetch->dtype = p->facts[item].dtype;
         fetch->shape = p->facts[item].shape;
+        fetch->base = NEAP__BASE_NULL;
         if (fetch->dtype == NEAP_DTYPE_NONE)
             continue;
         uint32_t root = neap__storage(s, item);
@@ -130,12 +128,45 @@ static int lay_fetches(neap__emitter *e, const uint32_t *published)
     p->first_write = p->first_result + p->result_count;
     p->base_count = p->first_write + s->write_count;
     for (uint32_t w = 0; w < s->write_count; w++) {
-        uint32_t root = s->writes[w].item + s->writes[w].part;
+        const neap__write *write = &s->writes[w];
+        uint32_t root = neap__part_item(s->items, s->parts, write->item, write->part);
         p->writes[w] = (neap__result){p->facts[root].dtype, p->facts[root].shape,
-                                      s->writes[w].in_place, s->writes[w].item};
+                                      write->in_place, write->item};
         e->place[root] = (neap__place){p->first_write + w, 0};
     }
+    for (uint32_t i = 0; i < s->take_count; i++) {
+        if (p->fetches[i].source >= NEAP__FROM_STAGED)
+            p->fetches[i].base = p->first_write + p->fetches[i].index;
+    }
     return NEAP_OK;
+}
+
+static const neap__known *keep_known(neap__plan *p, const neap__known *known,
+                                     neap_error *err)
+{
+    neap__known *own = neap__arena_alloc(&p->arena, sizeof *own, err);
+    if (own)
+        *own = *known;
+    return own;
+}
+
+/* The facts of what all stages so far carry on; those of this one's items are the
+ * plan's, and open where a tensor is handed over. */
+static int lay_carried(neap__plan *p, const neap__given *given, neap_error *err)
+{
+    const neap__structure *s = p->structure;
+    size_t count = (size_t)s->first_carry + s->carry_count;
+    p->carried = neap__arena_array(&p->arena, count, sizeof *p->carried, err);
+    if (!p->carried)
+        return err->code;
+    for (uint32_t i = 0; i < s->first_carry; i++) {
+        p->carried[i] = given->carried[i];
+        if (p->carried[i].known)
+            p->carried[i].known = keep_known(p, p->carried[i].known, err);
+    }
+    for (uint32_t i = 0; i < s->carry_count; i++)
+        p->carried[s->first_carry + i] = p->facts[s->carries[i].item];
+    return neap__failed(err) ? err->code : NEAP_OK;
 }
 
 /* ---- Lifetimes ------------------------------------------------------------------- */
@@ -167,6 +198,28 @@ static void find_lifetimes(neap__emitter *e)
 
 /* ---- The plan -------------------------------------------------------------------- */
 
+/* Whether what the structure decided holds at these sizes. */
+static bool guards_hold(const neap__plan *p)
+{
+    const neap__structure *s = p->structure;
+    const neap__fact *facts = p->facts;
+    for (uint32_t i = 0; i < s->item_count; i++) {
+        const neap__item *item = &s->items[i];
+        if (item->role < NEAP__ROLE_KNOWN)
+            continue;
+        bool open =
+            facts[i].dtype != NEAP_DTYPE_NONE && !neap__shape_known(&facts[i].shape);
+        if (open != item->handed ||
+            (item->equal &&
+             !neap__shape_equal(&facts[i].shape, &facts[item->operands[0]].shape)) ||
+            (item->role == NEAP__ROLE_KNOWN && !neap__known_all(facts[i].known)) ||
+            (item->flip_a && !neap__takes_transpose(s, facts, i, 0)) ||
+            (item->flip_b && !neap__takes_transpose(s, facts, i, 1)))
+            return false;
+    }
+    return true;
+}
+
 static bool units_hold(const neap__plan *p)
 {
     const neap__structure *s = p->structure;
@@ -189,10 +242,11 @@ static int make(neap__emitter *e, uint32_t *published)
     neap__plan *p = e->plan;
     neap__structure *s = e->s;
     for (uint32_t w = 0; w < s->write_count; w++)
-        published[s->writes[w].item + s->writes[w].part] = w + 1;
+        published[neap__part_item(s->items, s->parts, s->writes[w].item,
+                                  s->writes[w].part)] = w + 1;
     find_lifetimes(e);
     int status = lay_bases(e);
-    status = status ? status : lay_fetches(e, published);
+    status = status ? status : lay_takes(e, published);
     if (status)
         return status;
     p->instructions =
@@ -232,8 +286,30 @@ static int emit_all(const neap__target *target, neap__plan *p, neap_error *err)
     return status;
 }
 
+static int make_plan(const neap__target *target, neap__plan *p, const neap__given *given,
+                     neap_error *err)
+{
+    neap__structure *s = p->structure;
+    const neap__outline *o = s->outline;
+    p->facts = neap__arena_array(&p->arena, s->item_count, sizeof *p->facts, err);
+    p->feed_shapes =
+        neap__arena_array(&p->arena, o->feed_count, sizeof *p->feed_shapes, err);
+    if (o->several)
+        p->several = neap__arena_array(&p->arena, s->item_count, sizeof *p->several, err);
+    if (neap__failed(err))
+        return err->code;
+    neap__inferred of = {s->items, s->item_count, o, s, given};
+    int status = neap__infer_items(&of, p->facts, p->several, &p->arena, err);
+    if (!status && !(guards_hold(p) && units_hold(p)))
+        return NEAP__STALE;
+    for (uint32_t i = 0; i < o->feed_count && !status; i++)
+        p->feed_shapes[i] = given->feeds[i].shape;
+    status = status ? status : lay_carried(p, given, err);
+    return status ? status : emit_all(target, p, err);
+}
+
 int neap__plan_new(const neap__target *target, neap__structure *s,
-                   const neap__request *request, neap__plan **out, neap_error *err)
+                   const neap__given *given, neap__plan **out, neap_error *err)
 {
     neap__account *account = target->account;
     neap__plan *p = neap__alloc_zero(account, sizeof *p, NEAP_MEMORY_SMALL, err);
@@ -244,22 +320,7 @@ int neap__plan_new(const neap__target *target, neap__structure *s,
     p->structure = s;
     neap__structure_retain(s);
     neap__arena_init(&p->arena, account, NEAP_MEMORY_SMALL);
-    p->facts = neap__arena_array(&p->arena, s->item_count, sizeof *p->facts, err);
-    p->feed_shapes =
-        neap__arena_array(&p->arena, s->feed_count, sizeof *p->feed_shapes, err);
-    if (s->several)
-        p->several = neap__arena_array(&p->arena, s->item_count, sizeof *p->several, err);
-    uint32_t open = NEAP__NONE;
-    int status = neap__failed(err) ? err->code : NEAP_OK;
-    if (!status)
-        status = neap__infer_items(s, request, p->facts, p->several, &p->arena, true,
-                                   &open, err);
-    if (!status && (open != NEAP__NONE || !units_hold(p)))
-        status = NEAP__STALE;
-    for (uint32_t i = 0; i < s->feed_count && !status; i++)
-        p->feed_shapes[i] = request->facts[i].shape;
-    if (!status)
-        status = emit_all(target, p, err);
+    int status = make_plan(target, p, given, err);
     if (status) {
         neap__plan_release(p);
         return status;

@@ -9,7 +9,7 @@
  * under the session's lock, with every buffer at hand. So they may write a variable in
  * place: nothing after them can fail. */
 #include "cpu/program.h"
-#include "plan/plan.h"
+#include "plan/passes.h"
 
 #include <string.h>
 
@@ -54,8 +54,8 @@ static void mark_live(neap__structure *s)
     const unsigned always = NEAP__WRITES | NEAP__ORDERED | NEAP__CALLER;
     for (uint32_t i = 0; i < s->item_count; i++) {
         neap__item *item = &s->items[i];
-        item->live |= item->fetched || (item->role == NEAP__ROLE_KERNEL &&
-                                        (item->node->op->effects & always));
+        item->live |= item->fetched ||
+                      (item->role == NEAP__ROLE_KERNEL && (item->node->effects & always));
         if (item->fetched)
             s->items[item->same].fetched = true;
         if (item->role == NEAP__ROLE_ALIAS)
@@ -190,17 +190,18 @@ static void draft_item(former *f, uint32_t i)
  * sure? */
 static bool is_terminal(const former *f, uint32_t i)
 {
-    const neap__item *item = &f->s->items[i];
-    const neap__op *op = item->node->op;
-    if (item->role != NEAP__ROLE_KERNEL || !op->writes ||
-        (op->effects & (NEAP__FALLIBLE | NEAP__CALLER)))
+    const neap__structure *s = f->s;
+    const neap__item *item = &s->items[i];
+    const neap_node *n = item->node;
+    if (!s->last || !neap__writes(item) || neap__several(n) ||
+        (n->effects & (NEAP__FALLIBLE | NEAP__CALLER)))
         return false;
-    uint32_t parts = (uint32_t)__builtin_popcount(op->writes);
-    for (uint32_t part = 0; part < parts; part++) {
-        if (f->reader[i + part] != NEAP__NONE)
+    for (uint32_t part = 0; part < n->written_count; part++) {
+        uint32_t written = neap__part_item(s->items, s->parts, i, part);
+        if (f->reader[written] != NEAP__NONE)
             return false;
     }
-    return f->lasts[i] == parts;
+    return f->lasts[i] == n->written_count;
 }
 
 static int add_unit(former *f, const draft *d)
@@ -267,8 +268,9 @@ static void settle_writes(former *f)
     }
     for (uint32_t w = 0; w < s->write_count; w++) {
         neap__write *write = &s->writes[w];
+        const neap__outline *o = s->outline;
         uint32_t unit = s->items[write->item].unit,
-                 read = s->variables[write->variable].item;
+                 read = o->variables[o->writes[write->number].variable].item;
         write->terminal = unit >= s->tail;
         write->in_place =
             write->terminal && (read == NEAP__NONE || f->reader[read] == NEAP__NONE ||

@@ -1,180 +1,130 @@
-/* cache.c - structures and plans that were made before, found again by what is asked.
- *
- * Both lists are short and ordered by last use, so that what a program runs over and over
- * is found at once. An evicted plan lives until its last run ends: it is counted. */
-#include "session/session.h"
+/* cache.c - the table of what was made before. */
+#include "session/cache.h"
 
 #include <string.h>
 
-#define MOST_PLANS 256
+#define MOST_OBJECTS 1024
 #define MOST_BYTES ((size_t)256 << 20)
 
-static bool same_key(const uint64_t *words, size_t count, uint64_t hash,
-                     const neap__key *key)
+static neap__cached **bucket(neap__cache *c, uint64_t hash)
 {
-    return hash == key->hash && count == key->count &&
-           !memcmp(words, key->words, count * sizeof *words);
+    return &c->buckets[hash >> 56];
 }
 
-static uint64_t *copy_words(neap__account *a, const neap__key *key)
+static bool same_key(const neap__cached *e, const neap__key *key)
 {
-    uint64_t *words = neap__alloc(a, key->count * sizeof *words, NEAP_MEMORY_SMALL, NULL);
-    if (words)
-        memcpy(words, key->words, key->count * sizeof *words);
-    return words;
+    return e->hash == key->hash && e->word_count == key->count &&
+           !memcmp(e->words, key->words, key->count * sizeof *key->words);
 }
 
-neap__entry *neap__cache_find(neap__entry *from, const neap__key *key)
+/* ---- The order of use ------------------------------------------------------------ */
+
+static void unlink_use(neap__cache *c, neap__cached *e)
 {
-    while (from && !same_key(from->words, from->word_count, from->hash, key))
-        from = from->next;
-    return from;
+    *(e->newer ? &e->newer->older : &c->newest) = e->older;
+    *(e->older ? &e->older->newer : &c->oldest) = e->newer;
 }
 
-static void to_front(neap__cache *c, neap__entry *e)
+static void link_newest(neap__cache *c, neap__cached *e)
 {
-    neap__entry **at = &c->entries;
-    if (*at == e)
-        return;
-    while (*at != e)
-        at = &(*at)->next;
-    *at = e->next;
-    e->next = c->entries;
-    c->entries = e;
+    e->newer = NULL;
+    e->older = c->newest;
+    *(c->newest ? &c->newest->newer : &c->oldest) = e;
+    c->newest = e;
 }
 
-neap__plan *neap__cache_plan(neap__cache *c, neap__entry *e, const neap__key *sizes)
+neap__cached *neap__cache_find(neap__cache *c, neap__cached *from, const neap__key *key)
 {
-    for (neap__sized **at = &e->plans; *at; at = &(*at)->next) {
-        neap__sized *found = *at;
-        if (!same_key(found->words, found->word_count, found->hash, sizes))
-            continue;
-        *at = found->next;
-        found->next = e->plans;
-        e->plans = found;
-        to_front(c, e);
-        return found->plan;
+    neap__cached *e = from ? from->chain : *bucket(c, key->hash);
+    while (e && !same_key(e, key))
+        e = e->chain;
+    if (e && e != c->newest) {
+        unlink_use(c, e);
+        link_newest(c, e);
     }
-    return NULL;
-}
-
-static size_t sized_bytes(const neap__sized *z)
-{
-    return z->plan->arena.bytes + z->plan->place_capacity * sizeof *z->plan->places;
-}
-
-static void drop_plan(neap__cache *c, neap__account *a, neap__sized **at)
-{
-    neap__sized *z = *at;
-    *at = z->next;
-    c->plans--;
-    c->bytes -= sized_bytes(z);
-    neap__plan_release(z->plan);
-    neap__free(a, z->words, z->word_count * sizeof *z->words, NEAP_MEMORY_SMALL);
-    neap__free(a, z, sizeof *z, NEAP_MEMORY_SMALL);
-}
-
-static void drop_entry(neap__cache *c, neap__account *a, neap__entry **at)
-{
-    neap__entry *e = *at;
-    *at = e->next;
-    while (e->plans)
-        drop_plan(c, a, &e->plans);
-    c->bytes -= e->structure->arena.bytes;
-    neap__structure_release(e->structure);
-    neap__free(a, e->words, e->word_count * sizeof *e->words, NEAP_MEMORY_SMALL);
-    neap__free(a, e, sizeof *e, NEAP_MEMORY_SMALL);
-}
-
-static void find_largest(neap__cache *c)
-{
-    c->largest = 0;
-    for (const neap__entry *e = c->entries; e; e = e->next) {
-        for (const neap__sized *z = e->plans; z; z = z->next) {
-            size_t block = neap__plan_block(z->plan);
-            c->largest = block > c->largest ? block : c->largest;
-        }
-    }
-}
-
-/* Beyond the bounds the last entry's last plan goes first; what was just added stays. */
-static void trim(neap__cache *c, neap__account *a)
-{
-    size_t entries = 0;
-    for (const neap__entry *e = c->entries; e; e = e->next)
-        entries++;
-    bool dropped = false;
-    while (c->plans > MOST_PLANS || c->bytes > MOST_BYTES || entries > MOST_PLANS) {
-        neap__entry **last = &c->entries;
-        while (*last && (*last)->next)
-            last = &(*last)->next;
-        if (*last && (*last)->plans && (*last)->plans->next) {
-            neap__sized **z = &(*last)->plans;
-            while ((*z)->next)
-                z = &(*z)->next;
-            drop_plan(c, a, z);
-        } else if (*last && *last != c->entries) {
-            drop_entry(c, a, last);
-            entries--;
-        } else {
-            break;
-        }
-        dropped = true;
-    }
-    if (dropped)
-        find_largest(c);
-}
-
-neap__entry *neap__cache_add(neap__cache *c, neap__account *a, const neap__key *key,
-                             neap__structure *structure)
-{
-    neap__entry *e = neap__alloc_zero(a, sizeof *e, NEAP_MEMORY_SMALL, NULL);
-    if (!e)
-        return NULL;
-    e->words = copy_words(a, key);
-    if (!e->words) {
-        neap__free(a, e, sizeof *e, NEAP_MEMORY_SMALL);
-        return NULL;
-    }
-    e->word_count = key->count;
-    e->hash = key->hash;
-    e->structure = structure;
-    neap__structure_retain(structure);
-    e->next = c->entries;
-    c->entries = e;
-    c->bytes += structure->arena.bytes;
-    trim(c, a);
     return e;
 }
 
-void neap__cache_add_plan(neap__cache *c, neap__account *a, neap__entry *e,
-                          const neap__key *sizes, neap__plan *plan)
+/* ---- Kinds ----------------------------------------------------------------------- */
+
+static size_t object_bytes(neap__cached_kind kind, const void *object)
 {
-    neap__sized *z = neap__alloc_zero(a, sizeof *z, NEAP_MEMORY_SMALL, NULL);
-    if (!z)
-        return;
-    z->words = copy_words(a, sizes);
-    if (!z->words) {
-        neap__free(a, z, sizeof *z, NEAP_MEMORY_SMALL);
-        return;
+    if (kind == NEAP__CACHED_OUTLINE)
+        return ((const neap__outline *)object)->arena.bytes;
+    if (kind == NEAP__CACHED_STRUCTURE)
+        return ((const neap__structure *)object)->arena.bytes;
+    const neap__plan *p = object;
+    return p->arena.bytes + p->place_capacity * sizeof *p->places;
+}
+
+static void retain(neap__cached_kind kind, void *object, uint64_t id)
+{
+    if (kind == NEAP__CACHED_OUTLINE) {
+        neap__outline_retain(object);
+        ((neap__outline *)object)->id = id;
+    } else if (kind == NEAP__CACHED_STRUCTURE) {
+        neap__structure_retain(object);
+        ((neap__structure *)object)->id = id;
+    } else {
+        neap__plan_retain(object);
+        ((neap__plan *)object)->id = id;
     }
-    z->word_count = sizes->count;
-    z->hash = sizes->hash;
-    z->plan = plan;
-    neap__plan_retain(plan);
-    z->next = e->plans;
-    e->plans = z;
-    c->plans++;
-    c->bytes += sized_bytes(z);
-    size_t block = neap__plan_block(plan);
-    c->largest = block > c->largest ? block : c->largest;
-    to_front(c, e);
-    trim(c, a);
+}
+
+static void release(neap__cached_kind kind, void *object)
+{
+    if (kind == NEAP__CACHED_OUTLINE)
+        neap__outline_release(object);
+    else if (kind == NEAP__CACHED_STRUCTURE)
+        neap__structure_release(object);
+    else
+        neap__plan_release(object);
+}
+
+/* ---- Adding and dropping --------------------------------------------------------- */
+
+static size_t entry_bytes(size_t words)
+{
+    return sizeof(neap__cached) + words * sizeof(uint64_t);
+}
+
+static void drop(neap__cache *c, neap__account *a, neap__cached *e)
+{
+    neap__cached **at = bucket(c, e->hash);
+    while (*at != e)
+        at = &(*at)->chain;
+    *at = e->chain;
+    unlink_use(c, e);
+    c->count--;
+    c->bytes -= e->bytes;
+    release((neap__cached_kind)e->words[0], e->object);
+    neap__free(a, e, entry_bytes(e->word_count), NEAP_MEMORY_SMALL);
+}
+
+void neap__cache_add(neap__cache *c, neap__account *a, const neap__key *key, void *object)
+{
+    neap__cached *e = neap__alloc(a, entry_bytes(key->count), NEAP_MEMORY_SMALL, NULL);
+    if (!e)
+        return;
+    neap__cached_kind kind = (neap__cached_kind)key->words[0];
+    *e = (neap__cached){.hash = key->hash,
+                        .word_count = key->count,
+                        .object = object,
+                        .bytes = object_bytes(kind, object)};
+    memcpy(e->words, key->words, key->count * sizeof *key->words);
+    retain(kind, object, ++c->ids);
+    neap__cached **at = bucket(c, e->hash);
+    e->chain = *at;
+    *at = e;
+    link_newest(c, e);
+    c->count++;
+    c->bytes += e->bytes;
+    while ((c->count > MOST_OBJECTS || c->bytes > MOST_BYTES) && c->oldest != e)
+        drop(c, a, c->oldest);
 }
 
 void neap__cache_clear(neap__cache *c, neap__account *a)
 {
-    while (c->entries)
-        drop_entry(c, a, &c->entries);
-    c->largest = 0;
+    while (c->oldest)
+        drop(c, a, c->oldest);
 }

@@ -72,27 +72,6 @@ void neap_callable_free(neap_callable *c)
     neap__free(c->account, c, sizeof *c, NEAP_MEMORY_SMALL);
 }
 
-/* What depends on more than the values' shapes is left to the cache. */
-neap__plan *neap__callable_plan(const neap_callable *c, const neap__running *r)
-{
-    const neap__plan *p = c->plan;
-    const neap__structure *s = p ? p->structure : NULL;
-    if (!s || s->open)
-        return NULL;
-    for (uint32_t i = 0; i < s->feed_count; i++) {
-        if (s->feed_values[i] ||
-            (s->feeds[i] != NEAP__NONE &&
-             !neap__shape_equal(&r->feeds[i].value->shape, &p->feed_shapes[i])))
-            return NULL;
-    }
-    for (uint32_t i = 0; i < s->variable_count; i++) {
-        if (!neap__value_of(r, s->variables[i].node))
-            return NULL;
-    }
-    neap__plan_retain(c->plan);
-    return c->plan;
-}
-
 void neap__callable_keep(neap_callable *c, neap__plan *p)
 {
     neap__plan_retain(p);

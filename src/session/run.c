@@ -15,36 +15,31 @@
 
 /* ---- Blocks ---------------------------------------------------------------------- */
 
-static neap__block take_block(neap_session *s)
+static neap__piece *take_piece(neap_session *s)
 {
-    return s->block_count ? s->blocks[--s->block_count] : (neap__block){NULL, 0};
+    neap__piece *p = s->pieces;
+    if (p)
+        s->pieces = p->next;
+    return p;
 }
 
-static int fit_block(neap_session *s, neap__block *block, size_t size, neap_error *err)
+/* Under the lock: a block's pieces back to the free ones, the block empty but for what is
+ * left to be freed. One piece is kept, if it is as large as runs need, and not much larger:
+ * what they need at most is forgotten little by little. */
+static void give_block(neap_session *s, neap__block *b)
 {
-    if (block->size >= size)
-        return NEAP_OK;
-    neap__free(s->account, block->memory, block->size, NEAP_MEMORY_BLOCK);
-    block->size = 0;
-    block->memory = neap__alloc(s->account, size, NEAP_MEMORY_BLOCK, err);
-    if (!block->memory) {
-        neap__error_prefix(err, "a run's block: ");
-        return err->code;
+    s->largest -= s->largest / 64;
+    s->largest = b->most > s->largest ? b->most : s->largest;
+    neap__block_back(b, (neap__mark){NULL, 0});
+    for (neap__piece **at = &b->spare; *at; at = &(*at)->next) {
+        neap__piece *p = *at;
+        if (p->size < s->largest || p->size / 8 > s->largest + 4096)
+            continue;
+        *at = p->next;
+        p->next = s->pieces;
+        s->pieces = p;
+        return;
     }
-    block->size = size;
-    return NEAP_OK;
-}
-
-/* Under the lock: back to the free ones; false if it is larger than any plan in use, or
- * there is no room. */
-static bool give_block(neap_session *s, neap__block block)
-{
-    if (!block.memory || block.size > s->cache.largest ||
-        !neap__grow(s->account, (void **)&s->blocks, &s->block_capacity,
-                    s->block_count + 1, sizeof *s->blocks, NEAP_MEMORY_SMALL, NULL))
-        return false;
-    s->blocks[s->block_count++] = block;
-    return true;
 }
 
 /* ---- Enter and leave ------------------------------------------------------------- */
@@ -54,12 +49,9 @@ int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *o
 {
     r->session = s;
     r->thread = pthread_self();
-    if (options) {
-        r->caller = options->caller;
-        r->cancel = options->cancel;
-        if (options->timeout > 0)
-            r->deadline = neap__now() + options->timeout;
-    }
+    r->options = options;
+    if (options && options->timeout > 0)
+        r->deadline = neap__now() + options->timeout;
     pthread_mutex_lock(&s->lock);
     const neap__running *other = s->running;
     while (other && !pthread_equal(other->thread, r->thread))
@@ -67,8 +59,14 @@ int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *o
     if (!other) {
         r->next = s->running;
         s->running = r;
-        r->block = take_block(s);
-        r->plan = r->callable ? neap__callable_plan(r->callable, r) : NULL;
+        neap__piece *p = take_piece(s);
+        if (p)
+            p->next = NULL;
+        r->run.block.spare = p;
+        r->run.block.hint = s->largest;
+        r->guess = r->callable ? r->callable->plan : NULL;
+        if (r->guess)
+            neap__plan_retain(r->guess);
     }
     r->epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
     pthread_mutex_unlock(&s->lock);
@@ -84,20 +82,10 @@ void neap__take_turn(neap__running *r)
     r->turn = true;
 }
 
-static void drop_values(neap_session *s, neap_tensor **values, size_t count)
+static void release_all(neap_tensor **tensors, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        neap_tensor_release(values[i]);
-    neap__free(s->account, values, count * sizeof *values, NEAP_MEMORY_SMALL);
-}
-
-void neap__drop_segments(neap__running *r)
-{
-    for (size_t i = 0; i < r->segment_count; i++)
-        neap_tensor_release(r->feeds[r->feed_count - 1 - i].value);
-    neap__free(r->session->account, r->segments,
-               r->segment_capacity * sizeof *r->segments, NEAP_MEMORY_SMALL);
-    drop_values(r->session, r->later, r->later_count);
+        neap_tensor_release(tensors[i]);
 }
 
 void neap__run_leave(neap__running *r)
@@ -110,295 +98,269 @@ void neap__run_leave(neap__running *r)
     while (*at != r)
         at = &(*at)->next;
     *at = r->next;
-    bool kept = give_block(s, r->block);
+    give_block(s, &r->run.block);
     pthread_mutex_unlock(&s->lock);
-    if (!kept)
-        neap__free(s->account, r->block.memory, r->block.size, NEAP_MEMORY_BLOCK);
-    neap__drop_segments(r);
-    drop_values(s, r->first, r->first_count);
+    if (r->run.block.spare)
+        neap__block_free(&r->run.block, s->account);
+    neap__plan_release(r->guess);
+    release_all(r->first, r->first_count);
+    neap__free(s->account, r->first, r->first_count * sizeof *r->first,
+               NEAP_MEMORY_SMALL);
 }
 
 static bool stopped(void *context)
 {
     const neap__running *r = context;
     return atomic_load_explicit(&r->session->epoch, memory_order_relaxed) != r->epoch ||
-           (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed)) ||
+           (r->options && r->options->cancel &&
+            atomic_load_explicit(r->options->cancel, memory_order_relaxed)) ||
            (r->deadline > 0 && neap__now() > r->deadline);
 }
 
-/* ---- Pin ------------------------------------------------------------------------- */
+/* ---- The frame of the run ---------------------------------------------------------- */
 
-/* Under the lock. */
-static void pin(neap__running *r, neap__run *run)
+/* The arrays of the run's own frame. */
+static int lay_frame(neap__running *r, neap__activation *f, neap_error *err)
 {
-    const neap__plan *p = run->plan;
-    const neap__structure *s = p->structure;
-    for (uint32_t i = 0; i < s->variable_count; i++) {
-        neap_tensor *t = neap__tensor_keep(neap__value_of(r, s->variables[i].node));
-        run->pinned[i] = t;
-        run->bases[p->first_variable + i] = t->data;
+    const neap__outline *o = f->outline;
+    size_t feeds = r->feed_count,
+           held = (size_t)o->variable_count + o->write_count + o->fetch_count;
+    char *at = neap__block_take(
+        &r->run.block, r->session->account,
+        feeds * (sizeof(neap__fact) + 2 * sizeof(void *)) + held * sizeof(void *), err);
+    if (!at)
+        return err->code;
+    neap__fact *facts = (neap__fact *)(void *)at;
+    f->facts = facts;
+    f->feeds = (const void **)(void *)(facts + feeds);
+    f->fed = (neap_tensor **)(void *)(f->feeds + feeds);
+    f->pinned = f->fed + feeds;
+    f->written = f->pinned + o->variable_count;
+    f->values = f->written + o->write_count;
+    memset((void *)f->pinned, 0, held * sizeof(void *));
+    for (size_t i = 0; i < feeds; i++) {
+        neap_tensor *t = r->feeds[i].value;
+        facts[i] = (neap__fact){t->dtype, t->shape, NULL};
+        f->feeds[i] = t->data;
+        f->fed[i] = t;
     }
-    run->counter = r->initial ? 0 : r->session->counter;
+    return NEAP_OK;
 }
 
-static void feed(neap__running *r, neap__run *run)
+/* Values of all variables, held, and the counter, as of one moment: false if some variable
+ * has none yet. */
+static bool pin(neap__running *r, neap__activation *f)
 {
-    const neap__plan *p = run->plan;
-    for (size_t i = 0; i < r->feed_count; i++) {
-        run->feeds[i] = r->feeds[i].value;
-        run->bases[p->first_feed + i] = run->feeds[i]->data;
+    const neap__outline *o = f->outline;
+    bool all = true;
+    pthread_mutex_lock(&r->session->lock);
+    for (uint32_t i = 0; i < o->variable_count && all; i++) {
+        neap_tensor *t = neap__value_of(r, o->variables[i].node);
+        f->pinned[i] = t ? neap__tensor_keep(t) : NULL;
+        all = t != NULL;
     }
+    r->run.counter = r->initial ? 0 : r->session->counter;
+    pthread_mutex_unlock(&r->session->lock);
+    return all;
 }
 
-/* A tensor for a result or a new value, at its base; a failure names the node. */
-static int make_tensor(neap__run *run, const neap__result *result, neap_tensor **out,
-                       uint32_t base, neap_error *err)
+static int make_first_values(neap__running *r, const neap__outline *o, neap_error *err)
 {
-    *out = neap__tensor_new(run->account, result->dtype, &result->shape, err);
-    if (*out) {
-        run->bases[base] = (*out)->data;
-        return NEAP_OK;
-    }
-    neap__blame(err, run->plan->structure->items[result->item].node);
-    return err->code;
-}
-
-/* Tensors for the results, and for the writes that the body stages. */
-static int make_tensors(neap__run *run, neap_error *err)
-{
-    const neap__plan *p = run->plan;
-    const neap__structure *s = p->structure;
     int status = NEAP_OK;
-    for (uint32_t i = 0; i < p->result_count && !status; i++)
-        status =
-            make_tensor(run, &p->results[i], &run->results[i], p->first_result + i, err);
-    for (uint32_t i = 0; i < s->write_count && !status; i++) {
-        if (!s->writes[i].terminal)
-            status = make_tensor(run, &p->writes[i], &run->written[i], p->first_write + i,
-                                 err);
+    for (uint32_t i = 0; i < o->variable_count && !status; i++) {
+        neap_node *v = o->variables[i].node;
+        status = neap__first_values(r, &v, 1, err);
     }
     return status;
 }
 
-/* ---- Results --------------------------------------------------------------------- */
-
-static neap_tensor *fetched(const neap__run *run, const neap__fetch *f)
+/* A run that will write waits for its turn; one that meets a variable without a value
+ * takes it too, makes the value, and looks again. */
+static int pin_all(neap__running *r, neap__activation *f, neap_error *err)
 {
-    const neap__plan *p = run->plan;
-    const neap__structure *s = p->structure;
-    switch (f->source) {
-    case NEAP__FROM_RESULT:
-        return run->results[f->index];
-    case NEAP__FROM_FEED:
-        return run->feeds[f->index];
-    case NEAP__FROM_VARIABLE:
-        return run->pinned[f->index];
-    case NEAP__FROM_CONSTANT:
-        return f->index < s->constant_count ? s->constants[f->index]
-                                            : p->known[f->index - s->constant_count];
-    case NEAP__FROM_STAGED:
-    case NEAP__FROM_COMMIT:
-        return run->written[f->index];
-    default:
-        return NULL;
-    }
-}
-
-/* The host's own tensors must be such as the results are, and nobody else's, because a
- * tensor that others hold never changes; told before anything runs. */
-static int check_out(const neap__run *run, neap_node *const *fetches,
-                     neap_tensor *const *out, neap_error *err)
-{
-    const neap__plan *p = run->plan;
-    for (uint32_t i = 0; i < p->structure->fetch_count; i++) {
-        const neap__fetch *f = &p->fetches[i];
-        if (!out[i])
-            continue;
-        if (out[i]->base ||
-            atomic_load_explicit(&out[i]->references, memory_order_acquire) > 1)
-            return neap__fail(err, NEAP_EARG,
-                              "out[%u] is held by others too and cannot be written",
-                              (unsigned)i);
-        if (f->source != NEAP__FROM_NOTHING && out[i]->dtype == f->dtype &&
-            neap__shape_equal(&out[i]->shape, &f->shape))
-            continue;
-        char is[NEAP__SHAPE_SIZE], wanted[NEAP__SHAPE_SIZE];
-        neap__fail(err, NEAP_ESHAPE,
-                   "out[%u] is %s of shape %s, the value is %s of shape %s", (unsigned)i,
-                   neap_dtype_name(out[i]->dtype), neap__shape_text(is, &out[i]->shape),
-                   neap_dtype_name(f->dtype), neap__shape_text(wanted, &f->shape));
-        neap__blame(err, fetches[i]);
-        return NEAP_ESHAPE;
-    }
-    return NEAP_OK;
-}
-
-/* Before the commit: what is handed over, where it is not the commit's to give. Where
- * out[i] is the host's own, nothing is made: the elements are copied at the end. */
-static int take_results(neap__run *run, neap_tensor *const *out, neap_error *err)
-{
-    const neap__plan *p = run->plan;
-    neap_tensor **values = run->values;
-    for (uint32_t i = 0; i < p->structure->fetch_count; i++) {
-        const neap__fetch *f = &p->fetches[i];
-        if (f->source == NEAP__FROM_NOTHING || f->source == NEAP__FROM_COMMIT)
-            continue;
-        neap_tensor *t = fetched(run, f);
-        if (f->view && !out[i]) {
-            values[i] = neap__tensor_view(t, &f->shape, err);
-            if (!values[i])
-                return err->code;
-        } else {
-            values[i] = neap__tensor_keep(t);
-        }
-    }
-    return NEAP_OK;
-}
-
-/* After the commit. */
-static void hand_over(neap__run *run, neap_tensor **out)
-{
-    const neap__plan *p = run->plan;
-    neap_tensor **values = run->values;
-    for (uint32_t i = 0; i < p->structure->fetch_count; i++) {
-        const neap__fetch *f = &p->fetches[i];
-        if (f->source == NEAP__FROM_COMMIT)
-            values[i] = neap__tensor_keep(fetched(run, f));
-        if (!out[i]) {
-            out[i] = values[i];
-        } else if (values[i]) {
-            if (out[i]->bytes)
-                memmove(out[i]->data, values[i]->data, out[i]->bytes);
-            neap_tensor_release(values[i]);
-        }
-        values[i] = NULL;
-    }
-}
-
-/* ---- Commit ---------------------------------------------------------------------- */
-
-/* Where each terminal write goes: in place (if that is asked for, under the lock) where
- * the state and this run alone hold the buffer and it is neap's own; else into a spare
- * one. */
-static int choose_buffers(neap__run *run, bool in_place, neap_error *err)
-{
-    const neap__plan *p = run->plan;
-    const neap__structure *s = p->structure;
-    for (uint32_t i = 0; i < s->write_count; i++) {
-        const neap__result *write = &p->writes[i];
-        if (!s->writes[i].terminal)
-            continue;
-        neap_tensor *t = run->pinned[s->writes[i].variable];
-        bool own = !t->release && !t->base &&
-                   atomic_load_explicit(&t->references, memory_order_acquire) == 2;
-        if (in_place && write->in_place && own &&
-            neap__shape_equal(&t->shape, &write->shape)) {
-            run->written[i] = neap__tensor_keep(t);
-            run->bases[p->first_write + i] = t->data;
-            continue;
-        }
-        int status = make_tensor(run, write, &run->written[i], p->first_write + i, err);
+    const neap__outline *o = f->outline;
+    if (o->write_count || o->random || r->first_count)
+        neap__take_turn(r);
+    for (int tries = 0; !pin(r, f); tries++) {
+        release_all(f->pinned, o->variable_count);
+        memset((void *)f->pinned, 0, o->variable_count * sizeof *f->pinned);
+        int status = make_first_values(r, o, err);
         if (status)
             return status;
     }
     return NEAP_OK;
 }
 
-static size_t places_needed(const neap__running *r, const neap__structure *s)
+/* ---- Results --------------------------------------------------------------------- */
+
+/* The host's own tensors must be nobody else's, because a tensor that others hold never
+ * changes; told before anything runs. */
+static int check_out(const neap__running *r, neap_tensor *const *out, neap_error *err)
 {
-    size_t count = r->first_count > r->later_count ? r->first_count : r->later_count;
-    for (uint32_t i = 0; i < s->variable_count; i++) {
-        size_t place = (size_t)s->variables[i].node->list_index + 1;
+    for (size_t i = 0; i < r->fetch_count; i++) {
+        if (out[i] && (out[i]->base || atomic_load_explicit(&out[i]->references,
+                                                            memory_order_acquire) > 1))
+            return neap__fail(err, NEAP_EARG,
+                              "out[%zu] is held by others too and cannot be written", i);
+    }
+    return NEAP_OK;
+}
+
+static int check_fit(const neap__running *r, uint32_t index, const neap__fetch *from,
+                     const neap__shape *shape, neap_error *err)
+{
+    const neap_tensor *t = r->out[index];
+    if (from->source != NEAP__FROM_NOTHING && t->dtype == from->dtype &&
+        (!neap__shape_known(shape) || neap__shape_equal(&t->shape, shape)))
+        return NEAP_OK;
+    char is[NEAP__SHAPE_SIZE], wanted[NEAP__SHAPE_SIZE];
+    neap__fail(err, NEAP_ESHAPE, "out[%u] is %s of shape %s, the value is %s of shape %s",
+               (unsigned)index, neap_dtype_name(t->dtype),
+               neap__shape_text(is, &t->shape), neap_dtype_name(from->dtype),
+               neap__shape_text(wanted, shape));
+    neap__blame(err, r->fetches[index]);
+    return NEAP_ESHAPE;
+}
+
+/* And such as the results are: told before the stage runs that makes them. */
+int neap__check_takes(const neap__running *r, const neap__plan *p, neap_error *err)
+{
+    const neap__structure *s = p->structure;
+    int status = NEAP_OK;
+    for (uint32_t i = 0; i < s->fetch_count && r->out && !status; i++) {
+        if (r->out[s->takes[i].index])
+            status = check_fit(r, s->takes[i].index, &p->fetches[i], &p->fetches[i].shape,
+                               err);
+    }
+    return status;
+}
+
+/* Values of a size of their own, once they are there. */
+static int check_handed(const neap__running *r, const neap__activation *f,
+                        neap_error *err)
+{
+    const neap__structure *s = f->plan->structure;
+    int status = NEAP_OK;
+    for (uint32_t i = 0; i < s->fetch_count && !status; i++) {
+        uint32_t index = s->takes[i].index;
+        if (r->out[index] && f->values[index])
+            status =
+                check_fit(r, index, &f->plan->fetches[i], &f->values[index]->shape, err);
+    }
+    return status;
+}
+
+/* After the commit: what it made, and all to the host. */
+static void hand_over(neap__activation *f, neap_tensor **out)
+{
+    const neap__plan *p = f->plan;
+    const neap__structure *s = p->structure;
+    for (uint32_t i = 0; i < s->fetch_count; i++) {
+        const neap__fetch *from = &p->fetches[i];
+        if (from->source == NEAP__FROM_COMMIT)
+            f->values[s->takes[i].index] =
+                neap__tensor_keep(f->written[s->writes[from->index].number]);
+    }
+    for (uint32_t i = 0; i < f->outline->fetch_count; i++) {
+        if (!out[i]) {
+            out[i] = f->values[i];
+        } else if (f->values[i]) {
+            if (out[i]->bytes)
+                memmove(out[i]->data, f->values[i]->data, out[i]->bytes);
+            neap_tensor_release(f->values[i]);
+        }
+        f->values[i] = NULL;
+    }
+}
+
+/* ---- Commit ---------------------------------------------------------------------- */
+
+/* Where each terminal write goes: in place where the state and this run alone hold the
+ * buffer and it is neap's own; else into a spare one. Under the lock. */
+static int choose_buffers(neap__activation *f, neap_error *err)
+{
+    const neap__plan *p = f->plan;
+    const neap__structure *s = p->structure;
+    for (uint32_t i = 0; i < s->write_count; i++) {
+        const neap__result *write = &p->writes[i];
+        neap_tensor **written = &f->written[s->writes[i].number];
+        if (!s->writes[i].terminal || *written)
+            continue;
+        neap_tensor *t = f->pinned[f->outline->writes[s->writes[i].number].variable];
+        bool own = !t->release && !t->base &&
+                   atomic_load_explicit(&t->references, memory_order_acquire) == 2;
+        *written = write->in_place && own && neap__shape_equal(&t->shape, &write->shape)
+                       ? neap__tensor_keep(t)
+                       : neap__activation_tensor(f, write, err);
+        if (!*written)
+            return err->code;
+        f->bases[p->first_write + i] = (*written)->data;
+    }
+    return NEAP_OK;
+}
+
+static size_t places_needed(const neap__running *r, const neap__outline *o)
+{
+    size_t count = r->first_count;
+    for (uint32_t i = 0; i < o->write_count; i++) {
+        size_t place = (size_t)o->variables[o->writes[i].variable].node->list_index + 1;
         count = place > count ? place : count;
     }
     return count;
 }
 
-/* Values become states; the old ones stay in the list, to be released when the run
+/* First values become states; the old ones stay in the list, to be released when the run
  * leaves. */
-static void swap_values(neap_session *s, neap_tensor **values, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!values[i])
-            continue;
-        neap_tensor *old = s->states[i];
-        s->states[i] = values[i];
-        values[i] = old;
-    }
-}
-
-/* A segment writes beside the states: what it wrote waits for the commit of the run's
- * last segment. */
-static int keep_writes(neap__running *r, neap__run *run, neap_error *err)
-{
-    const neap__structure *s = run->plan->structure;
-    int status = choose_buffers(run, false, err);
-    if (!status)
-        status =
-            neap__run_execute(run, run->plan->tail, run->plan->instruction_count, err);
-    for (uint32_t i = 0; i < s->write_count && !status; i++) {
-        size_t place = (size_t)s->variables[s->writes[i].variable].node->list_index;
-        if (!neap__values_room(r, &r->later, &r->later_count, place + 1, err))
-            return err->code;
-        neap_tensor_release(r->later[place]);
-        r->later[place] = neap__tensor_keep(run->written[i]);
-    }
-    return status;
-}
-
-static int commit(neap__running *r, neap__run *run, neap_error *err)
+static void swap_first(neap__running *r)
 {
     neap_session *s = r->session;
-    const neap__structure *structure = run->plan->structure;
-    pthread_mutex_lock(&s->lock);
-    int status = NEAP_OK;
-    if (!neap__state_room(s, places_needed(r, structure), err))
-        status = err->code;
-    if (!status)
-        status = choose_buffers(run, true, err);
-    if (!status) {
-        /* Nothing below can fail. */
-        run->stopped = NULL;
-        neap__run_execute(run, run->plan->tail, run->plan->instruction_count, NULL);
-        swap_values(s, r->first, r->first_count);
-        swap_values(s, r->later, r->later_count);
-        for (uint32_t i = 0; i < structure->write_count; i++) {
-            uint32_t variable = structure->writes[i].variable;
-            neap_tensor **state =
-                &s->states[structure->variables[variable].node->list_index];
-            neap_tensor_release(*state); /* frees nothing: this run has it pinned */
-            *state = neap__tensor_keep(run->written[i]);
-        }
-        s->counter += structure->random || r->random;
+    for (size_t i = 0; i < r->first_count; i++) {
+        if (!r->first[i])
+            continue;
+        neap_tensor *old = s->states[i];
+        s->states[i] = r->first[i];
+        r->first[i] = old;
     }
-    pthread_mutex_unlock(&s->lock);
+}
+
+/* Under the lock: nothing below can fail. */
+static void publish(neap__running *r, neap__activation *f)
+{
+    neap_session *s = r->session;
+    const neap__outline *o = f->outline;
+    r->run.stopped = NULL;
+    neap__activation_execute(f, f->plan->tail, f->plan->instruction_count, NULL);
+    swap_first(r);
+    for (uint32_t i = 0; i < o->write_count; i++) {
+        neap_node *variable = o->variables[o->writes[i].variable].node;
+        neap_tensor **state = &s->states[variable->list_index];
+        neap_tensor_release(*state); /* frees nothing: this run has it pinned */
+        *state = neap__tensor_keep(f->written[i]);
+    }
+    s->counter += o->random;
+}
+
+/* Memory that ends under the lock is looked for without it, once. */
+static int commit(neap__running *r, neap__activation *f, neap_error *err)
+{
+    neap_session *s = r->session;
+    int status = NEAP_OK;
+    for (int tries = 0; tries < 2; tries++) {
+        pthread_mutex_lock(&s->lock);
+        status = neap__state_room(s, places_needed(r, f->outline), err)
+                     ? choose_buffers(f, err)
+                     : err->code;
+        if (!status)
+            publish(r, f);
+        pthread_mutex_unlock(&s->lock);
+        if (!status || tries || !neap__reclaim(s))
+            break;
+        neap__clear(err);
+    }
     return status;
 }
 
 /* ---- The run --------------------------------------------------------------------- */
-
-static void release_all(neap_tensor **tensors, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        neap_tensor_release(tensors[i]);
-}
-
-static int execute(neap__running *r, neap__run *run, bool commits, neap_tensor **out,
-                   neap_error *err)
-{
-    const neap__plan *p = run->plan;
-    int status = check_out(run, r->fetches, out, err);
-    status = status ? status : make_tensors(run, err);
-    status = status ? status : neap__run_execute(run, 0, p->tail, err);
-    status = status ? status : take_results(run, out, err);
-    if (!status && commits)
-        status = commit(r, run, err);
-    else if (!status && run->plan->structure->write_count)
-        status = keep_writes(r, run, err);
-    if (!status)
-        hand_over(run, out);
-    return status;
-}
 
 /* Plans are made for the threads that a session began with; a bound set since then may
  * be lower. */
@@ -408,76 +370,143 @@ static int width_of(const neap_session *s)
     return bound && bound < s->target.workers ? bound : s->target.workers;
 }
 
-int neap__run_plan(neap__running *r, neap__plan *p, bool commits, neap_tensor **out,
+static int execute(neap__running *r, neap__activation *f, bool commits, neap_tensor **out,
                    neap_error *err)
 {
-    neap_session *s = r->session;
-    const neap__structure *structure = p->structure;
-    bool writes = structure->write_count || structure->random || r->random ||
-                  r->first_count || r->later_count;
-    if (writes)
-        neap__take_turn(r);
-    int status = fit_block(s, &r->block, neap__plan_block(p), err);
-    if (status)
-        return status;
-    neap__run run = {.seed = s->seed,
-                     .caller = r->caller,
-                     .account = s->account,
-                     .stopped = stopped,
-                     .context = r};
-    neap__run_layout(&run, p, r->block.memory);
-    feed(r, &run);
-    pthread_mutex_lock(&s->lock);
-    pin(r, &run);
-    pthread_mutex_unlock(&s->lock);
+    const neap__outline *o = f->outline;
     neap__floating floating;
     neap__floating_begin(&floating);
-    neap__team_begin(&run.team, width_of(s));
-    status = execute(r, &run, commits && writes, out, err);
-    neap__team_end(&run.team);
+    neap__team_begin(&r->run.team, width_of(r->session));
+    int status = neap__activation_run(f, err);
+    status = status ? status : check_handed(r, f, err);
+    if (!status && commits && (o->write_count || o->random || r->first_count))
+        status = commit(r, f, err);
+    if (!status)
+        hand_over(f, out);
+    neap__team_end(&r->run.team);
     neap__floating_end(&floating);
-    release_all(run.values, structure->fetch_count);
-    release_all(run.pinned, structure->variable_count);
-    release_all(run.results, p->result_count);
-    release_all(run.written, structure->write_count);
     return status;
 }
 
-/* Frees what the session keeps for later runs; false if there is nothing. */
-static bool give_up_spares(neap__running *r)
+static void run_begin(neap__running *r)
 {
-    neap_session *s = r->session;
-    pthread_mutex_lock(&s->lock);
-    bool any = s->cache.plans || s->block_count || r->block.memory;
-    neap__cache_clear(&s->cache, s->account);
-    while (s->block_count) {
-        neap__block block = take_block(s);
-        neap__free(s->account, block.memory, block.size, NEAP_MEMORY_BLOCK);
-    }
-    pthread_mutex_unlock(&s->lock);
-    neap__free(s->account, r->block.memory, r->block.size, NEAP_MEMORY_BLOCK);
-    r->block = (neap__block){NULL, 0};
-    return any;
+    const neap_session *s = r->session;
+    r->run.seed = s->seed;
+    r->run.caller = r->options ? r->options->caller : NULL;
+    r->run.account = s->account;
+    r->run.stopped = stopped;
+    r->run.plan = neap__next_plan;
+    r->run.context = r;
 }
 
-static int run_once(neap__running *r, neap_tensor **out, neap_error *err)
+/* Arrays, and pinned variables; neap__activation_end and `let_go` are due in any case. */
+static int frame_begin(neap__running *r, neap__activation *f, neap_error *err)
 {
-    neap__plan *p = r->plan;
-    int status = p ? NEAP_OK : neap__prepare(r, &p, err);
-    if (!status && !r->plan && r->callable && !r->segment_count)
-        neap__callable_keep(r->callable, p);
-    r->plan = NULL;
-    if (!status)
-        status = neap__run_plan(r, p, true, out, err);
-    neap__plan_release(p);
+    run_begin(r);
+    int status = lay_frame(r, f, err);
+    return status ? status : pin_all(r, f, err);
+}
+
+static void let_go(neap__activation *f, neap__mark mark)
+{
+    const neap__outline *o = f->outline;
+    neap__activation_end(f);
+    if (f->values) {
+        release_all(f->values, o->fetch_count);
+        release_all(f->pinned, o->variable_count);
+        release_all(f->written, o->write_count);
+    }
+    neap__block_back(&f->run->block, mark);
+}
+
+static int run_outline(neap__running *r, neap__outline *o, bool commits,
+                       neap_tensor **out, neap_error *err)
+{
+    neap__activation f = {.run = &r->run, .outline = o, .guess = r->guess};
+    neap__mark mark = neap__block_mark(&r->run.block);
+    int status = frame_begin(r, &f, err);
+    status = status ? status : execute(r, &f, commits, out, err);
+    if (!status && r->callable && !f.plan->structure->before && f.plan != r->guess)
+        neap__callable_keep(r->callable, f.plan);
+    let_go(&f, mark);
+    return status;
+}
+
+/* Nothing runs but what first values need: later stages are told as far as they were
+ * planned before. */
+int neap__run_explain(neap__running *r, neap__text *t, neap_error *err)
+{
+    neap__outline *o = NULL;
+    neap__plan *p = NULL;
+    int status = neap__find_outline(r, &o, err);
+    if (status)
+        return status;
+    neap__activation f = {.run = &r->run, .outline = o};
+    neap__mark mark = neap__block_mark(&r->run.block);
+    status = frame_begin(r, &f, err);
+    status = status ? status : neap__next_plan(r, &f, &p, err);
+    while (!status && p) {
+        neap__text_plan(t, p, 0);
+        neap__plan *after = neap__plan_after(r->session, p);
+        neap__plan_release(p);
+        p = after;
+    }
+    let_go(&f, mark);
+    neap__outline_release(o);
+    return status;
+}
+
+int neap__run_aside(neap__running *r, neap__outline *o, neap_tensor **out,
+                    neap_error *err)
+{
+    neap__running own = *r;
+    own.feeds = NULL;
+    own.feed_count = 0;
+    own.callable = NULL;
+    own.guess = NULL;
+    own.initial = true;
+    own.out = out;
+    int status = run_outline(&own, o, false, out, err);
+    r->run.block = own.run.block; /* which may have grown */
     return status;
 }
 
 int neap__run_whole(neap__running *r, neap_tensor **out, neap_error *err)
 {
-    int status = run_once(r, out, err);
-    if ((status != NEAP_ELIMIT && status != NEAP_ENOMEM) || !give_up_spares(r))
+    neap__outline *o = NULL;
+    r->out = out;
+    int status = check_out(r, out, err);
+    if (status)
         return status;
-    neap__clear(err);
-    return run_once(r, out, err);
+    if (r->guess) {
+        o = r->guess->structure->outline;
+        neap__outline_retain(o);
+    } else {
+        status = neap__find_outline(r, &o, err);
+    }
+    status = status ? status : run_outline(r, o, true, out, err);
+    neap__outline_release(o);
+    return status;
 }
+
+/* ---- When memory ends ------------------------------------------------------------ */
+
+/* False where the caller holds the lock: then nothing can be given up. */
+static bool give_up_spares(neap_session *s)
+{
+    if (pthread_mutex_lock(&s->lock))
+        return false;
+    bool any = s->cache.count || s->pieces;
+    neap__cache_clear(&s->cache, s->account);
+    neap__piece *p = s->pieces;
+    s->pieces = NULL;
+    pthread_mutex_unlock(&s->lock);
+    while (p) {
+        neap__piece *next = p->next;
+        neap__piece_free(p, s->account);
+        p = next;
+    }
+    return any;
+}
+
+bool neap__reclaim(void *context) { return give_up_spares(context); }

@@ -60,6 +60,18 @@ static bool read_options(neap_session *s, const neap_session_options *o, neap_er
     return neap__passes_of(o->passes, &s->target.passes, err);
 }
 
+/* A lock that tells its owner from others instead of waiting for itself. */
+static bool init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t kind;
+    if (pthread_mutexattr_init(&kind))
+        return false;
+    bool done = !pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_ERRORCHECK) &&
+                !pthread_mutex_init(lock, &kind);
+    pthread_mutexattr_destroy(&kind);
+    return done;
+}
+
 neap_session *neap_session_new(neap_graph *g, const neap_session_options *options,
                                neap_error *err)
 {
@@ -79,7 +91,7 @@ neap_session *neap_session_new(neap_graph *g, const neap_session_options *option
     if (!s->account)
         goto no_account;
     s->target.account = s->account;
-    if (pthread_mutex_init(&s->lock, NULL)) {
+    if (!init_lock(&s->lock)) {
         neap__fail(err, NEAP_ENOMEM, "session: no lock to be had");
         goto no_lock;
     }
@@ -88,6 +100,7 @@ neap_session *neap_session_new(neap_graph *g, const neap_session_options *option
         goto no_turn;
     }
     neap__pool_retain();
+    neap__account_reclaims(s->account, neap__reclaim, s);
     s->magic = MAGIC;
     s->graph = neap_graph_retain(g);
     s->counter = 1;
@@ -111,10 +124,11 @@ void neap_session_free(neap_session *s)
         neap_tensor_release(s->states[i]);
     neap__free(s->account, s->states, s->state_capacity * sizeof *s->states,
                NEAP_MEMORY_SMALL);
-    for (size_t i = 0; i < s->block_count; i++)
-        neap__free(s->account, s->blocks[i].memory, s->blocks[i].size, NEAP_MEMORY_BLOCK);
-    neap__free(s->account, s->blocks, s->block_capacity * sizeof *s->blocks,
-               NEAP_MEMORY_SMALL);
+    while (s->pieces) {
+        neap__piece *p = s->pieces;
+        s->pieces = p->next;
+        neap__piece_free(p, s->account);
+    }
     neap__account_close(s->account);
     neap__account_release(s->account);
     pthread_mutex_destroy(&s->turn);
@@ -305,15 +319,11 @@ int neap_session_explain_with(neap_session *s, const neap_run_options *options,
     status = status ? status : neap__run_enter(&r, s, options, err);
     if (status)
         return status;
-    neap__plan *p = NULL;
-    status = neap__prepare(&r, &p, err);
+    neap__text t = neap__text_over(text, size);
+    status = neap__run_explain(&r, &t, err);
     neap__run_leave(&r);
-    if (!status) {
-        neap__text t = neap__text_over(text, size);
-        neap__text_plan(&t, p);
+    if (!status)
         *length = t.length;
-    }
-    neap__plan_release(p);
     return status;
 }
 
