@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 /* kernels.c - reductions, rows, moves, random numbers and optimizers
+=======
+/* kernels.c - fused loops, rows, moves, random numbers and optimizers
+>>>>>>> order
  * against plain loops in double, for every instruction set that this machine has, and
  * with 1, 2 and 5 workers, whose results must have the same bits. */
 #include "cpu/divide.h"
@@ -9,8 +13,10 @@
 
 #include <float.h>
 
+static const int workers[] = {1, 2, 5};
 static neap__isa last_isa(void) { return neap__best_isa(); }
 
+<<<<<<< HEAD
 static int64_t operand_index(const neap__shape *s, const neap__shape *domain,
                              const int64_t index[NEAP_MAX_RANK])
 {
@@ -148,6 +154,150 @@ static void check_reduce_values(void)
         CHECK(isnan(reduced(NEAP__REDUCE_max, NEAP_FLOAT32, size, x)));
     }
 }
+=======
+/* ---- Fused loops ------------------------------------------------------------------- */
+
+/* Some of the dimensions 1, some of the first left out. */
+static neap__shape random_operand(const neap__shape *domain)
+{
+    const int64_t style = next_below(4);
+    const int dropped = style == 0 ? 0 : (int)next_below(domain->rank + 1);
+    neap__shape s = {.rank = domain->rank - (style == 1 ? 0 : dropped)};
+    for (int d = 0; d < s.rank; d++) {
+        const int from = d + domain->rank - s.rank;
+        s.dims[d] = domain->dims[from];
+        if ((style == 1 && from >= domain->rank - dropped) ||
+            (style == 3 && next_below(2)))
+            s.dims[d] = 1;
+    }
+    return s;
+}
+
+/* out0 = (a + b) * c, out1 = out0 - a: out0 may be a's memory. */
+static void check_program(neap__isa isa, neap_dtype dtype, int64_t most, bool in_place)
+{
+    const neap__shape domain = random_shape(most);
+    const int64_t size = neap__shape_size(&domain);
+    neap__shape shape[3];
+    void *load[3], *out[2], *want[2];
+    neap__step steps[] = {
+        {.function = neap__find_element(isa, NEAP__ELEMENT_add, dtype, dtype),
+         .inputs = 2,
+         .in = {0, 1},
+         .out = 0,
+         .dtype = (uint8_t)dtype,
+         .store = -1},
+        {.function = neap__find_element(isa, NEAP__ELEMENT_multiply, dtype, dtype),
+         .inputs = 2,
+         .in = {3, 2},
+         .out = 0,
+         .dtype = (uint8_t)dtype,
+         .store = 0},
+        {.function = neap__find_element(isa, NEAP__ELEMENT_subtract, dtype, dtype),
+         .inputs = 2,
+         .in = {3, 0},
+         .out = 0,
+         .dtype = (uint8_t)dtype,
+         .store = 1}};
+    neap__load loads[3] = {{0}};
+    neap__program p = {.loads = 3,
+                       .load = loads,
+                       .steps = 3,
+                       .stores = 2,
+                       .registers = 1,
+                       .step = steps,
+                       .accumulator = -1};
+    for (int i = 0; i < 3; i++) {
+        shape[i] = i == 0 && in_place ? domain : random_operand(&domain);
+        p.load[i].dtype = (uint8_t)dtype;
+        const int64_t n = neap__shape_size(&shape[i]);
+        load[i] = buffer((size_t)n * 8);
+        for (int64_t k = 0; k < n; k++)
+            neap__store_integer(dtype, load[i], k, next_below(5));
+    }
+    neap__program_fix(&p, &domain, shape);
+    for (int i = 0; i < 2; i++) {
+        out[i] = buffer((size_t)size * 8);
+        want[i] = buffer((size_t)size * 8);
+    }
+    for (int64_t i = 0; i < size; i++) {
+        int64_t index[NEAP_MAX_RANK], v[3];
+        split_index(&domain, i, index);
+        for (int k = 0; k < 3; k++)
+            v[k] = (int64_t)neap__element_number(
+                dtype, load[k], operand_index(&shape[k], &domain, index));
+        const int64_t first = (v[0] + v[1]) * v[2];
+        neap__store_integer(dtype, want[0], i, first);
+        neap__store_integer(dtype, want[1], i, first - v[0]);
+    }
+    void *a = buffer((size_t)(size + neap__shape_size(&shape[0])) * 8);
+    const size_t bytes = (size_t)size * neap_dtype_size(dtype);
+    for (int k = 0; k < 3; k++) {
+        void *scratch = buffer(neap__program_scratch(&p, workers[k]));
+        memcpy(a, load[0], (size_t)neap__shape_size(&shape[0]) * neap_dtype_size(dtype));
+        void *to[] = {in_place ? a : out[0], out[1]};
+        const void *in[] = {a, load[1], load[2]};
+        CHECK(run(neap__cpu_program, &p, in, to, scratch, workers[k], NULL) == NEAP_OK);
+        CHECK(memcmp(to[0], want[0], bytes) == 0);
+        CHECK(memcmp(to[1], want[1], bytes) == 0);
+        free(scratch);
+    }
+    for (int i = 0; i < 3; i++)
+        free(load[i]);
+    for (int i = 0; i < 2; i++) {
+        free(out[i]);
+        free(want[i]);
+    }
+    free(a);
+}
+
+/* An epilogue: the middle of a domain of (rows, 100), with a bias for each column;
+ * accumulator 0. */
+static void check_span(neap__isa isa)
+{
+    neap__step step = {.function = neap__find_element(isa, NEAP__ELEMENT_add,
+                                                      NEAP_FLOAT32, NEAP_FLOAT32),
+                       .inputs = 2,
+                       .in = {0, 1},
+                       .out = 0,
+                       .dtype = NEAP_FLOAT32,
+                       .store = 0};
+    neap__load loads[2] = {{0}};
+    neap__program p = {.loads = 2,
+                       .load = loads,
+                       .steps = 1,
+                       .stores = 1,
+                       .registers = 1,
+                       .step = &step,
+                       .accumulator = 0};
+    const neap__shape domain = {2, {50, 100}}, shapes[] = {{2, {50, 100}}, {1, {100}}};
+    static float tile[5000], bias[100], out[5000];
+    for (int i = 0; i < 100; i++)
+        bias[i] = (float)i;
+    for (int i = 0; i < 5000; i++)
+        tile[i] = (float)next_below(100);
+    p.load[0].dtype = p.load[1].dtype = NEAP_FLOAT32;
+    neap__program_fix(&p, &domain, shapes);
+    void *scratch = buffer(neap__program_scratch(&p, 1)), *to[] = {out};
+    const void *in[] = {bias};
+    static const int64_t spans[][2] = {
+        {0, 5000}, {130, 70}, {17, 1000}, {300, 1}, {4999, 1}};
+    for (int k = 0; k < 5; k++) {
+        const int64_t begin = spans[k][0], n = spans[k][1];
+        memset(out, 0, sizeof out);
+        neap__program_span(&p, in, to, tile, begin, n, scratch);
+        bool right = true;
+        for (int64_t i = 0; i < 5000; i++) {
+            const bool inside = i >= begin && i < begin + n;
+            right = right && out[i] == (inside ? tile[i - begin] + bias[i % 100] : 0.0f);
+        }
+        CHECK(right);
+    }
+    free(scratch);
+}
+
+/* ---- Argmax ------------------------------------------------------------------------ */
+>>>>>>> order
 
 static void check_argmax(void)
 {
@@ -650,12 +800,21 @@ int main(void)
     static const size_t widths[] = {1, 2, 4, 8};
     neap__pool_retain();
     for (neap__isa isa = NEAP__GENERIC; isa <= neap__best_isa(); isa++) {
+<<<<<<< HEAD
         for (int k = 0; k < 900; k++)
             check_reduce(isa, (neap_dtype)(NEAP_FLOAT32 + k % 9),
                          (neap__reduction)(k / 9 % 3), k % 20 ? 2000 : 200000);
         for (int k = 0; k < 300; k++)
             check_reduce(isa, (neap_dtype)(NEAP_FLOAT32 + k % 4), NEAP__REDUCE_logsumexp,
                          k % 10 ? 2000 : 200000);
+=======
+        for (int k = 0; k < 600; k++) {
+            static const neap_dtype dtypes[] = {NEAP_FLOAT32, NEAP_FLOAT64, NEAP_INT16,
+                                                NEAP_INT8};
+            check_program(isa, dtypes[k % 4], k % 10 ? 3000 : 60000, k % 3 == 0);
+        }
+        check_span(isa);
+>>>>>>> order
         for (int f = 0; f < 2; f++) {
             for (int64_t count = 1; count <= MOST; count += count < 40 ? 1 : 37) {
                 check_rows(isa, floats[f], count, 1, count % 2 ? 5 : 80);
@@ -667,7 +826,6 @@ int main(void)
                 check_updates(isa, floats[f], n);
         }
     }
-    check_reduce_values();
     check_argmax();
     check_row_edges();
     for (int k = 0; k < 1000; k++) {

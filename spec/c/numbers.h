@@ -78,18 +78,6 @@ static inline int run(neap__kernel *kernel, const void *args, const void *const 
     return code;
 }
 
-static inline void *buffer(size_t bytes)
-{
-    void *p = NULL;
-    if (posix_memalign(&p, 64, bytes + 64) != 0)
-        exit(1);
-    memset(p, 0xAB, bytes + 64);
-    return p;
-}
-
-/* Workers that jobs are tried with. */
-static const int workers[] = {1, 2, 5};
-
 static inline neap__shape random_shape(int64_t most)
 {
     static const int64_t sizes[] = {1, 1, 2, 3, 5, 7, 16, 33, 100, 700};
@@ -113,6 +101,25 @@ static inline void split_index(const neap__shape *s, int64_t i,
         index[d] = i % s->dims[d];
         i /= s->dims[d];
     }
+}
+
+/* The operand's element at an index of the domain that it is broadcast to. */
+static inline int64_t operand_index(const neap__shape *s, const neap__shape *domain,
+                                    const int64_t index[NEAP_MAX_RANK])
+{
+    int64_t at = 0;
+    for (int d = 0; d < s->rank; d++)
+        at = at * s->dims[d] + (s->dims[d] == 1 ? 0 : index[d + domain->rank - s->rank]);
+    return at;
+}
+
+static inline void *buffer(size_t bytes)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, 64, bytes + 64) != 0)
+        exit(1);
+    memset(p, 0xAB, bytes + 64);
+    return p;
 }
 
 #endif

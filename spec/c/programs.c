@@ -5,6 +5,7 @@
 #include "cpu/program.h"
 #include "numbers.h"
 
+static const int workers[] = {1, 2, 5};
 static neap__arena arena;
 
 /* ---- A formula in plain words ------------------------------------------------------ */

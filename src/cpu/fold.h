@@ -19,7 +19,8 @@
  *    the greatest power of two below n, are combined with the others, and either part is
  *    made likewise.
  * 4. Where further dimensions are reduced, the innermost makes cells by 1 to 3; these are
- *    the blocks of the next, one for each of its indices, and so outwards.
+ *    blocks of their own, one for each index of the others in row-major order, combined
+ *    as rule 3 says.
  *
  * Combining is exact for integers and for comparisons; there the order shows in nothing
  * but which of equals (zeros of two signs, NaNs) is kept. */

@@ -16,8 +16,7 @@ typedef enum neap__reduction {
     NEAP__REDUCE_logsumexp = NEAP__REDUCTIONS /* floats; max-shifted; empty: -inf */
 } neap__reduction;
 
-/* in[0] x, out[0] the reduced values. Partials over fixed chunks, combined in a fixed
- * order; float32 sums are pairwise or better (error ≤ 1e-6 relative over 1e7 ones). */
+/* in[0] x, out[0] the reduced values, in the order of fold.h. */
 typedef struct neap__reduce_args {
     neap_dtype dtype;
     neap__isa isa;
@@ -26,7 +25,18 @@ typedef struct neap__reduce_args {
     int64_t dims[NEAP_MAX_RANK];
     unsigned mask;          /* dimensions that go */
     int64_t outputs, count; /* elements of the result; elements that make each of them */
+    struct neap__reduce_cut { /* how it is cut; what the words mean says reduce.c */
+        bool rows;            /* the layout; else columns */
+        int64_t length; /* of the innermost dimension that goes: of a row, or a column */
+        int64_t run;    /* of the innermost that stays */
+        int64_t rounds, block, blocks; /* of a strip; elements of a length; of a round */
+        int64_t width, across, strips; /* results of a strip; strips of a run; of all */
+        int64_t each;                  /* strips of a part of the job */
+        int64_t chunk_rounds, chunk_blocks, groups, chunks; /* of a chunk; chunks of a
+                                                                strip: groups * chunks */
+    } cut;
 } neap__reduce_args;
+/* With dtype, isa and reduction set, the rest. */
 void neap__reduce_fix(neap__reduce_args *a, const neap__shape *x, unsigned mask);
 size_t neap__reduce_scratch(const neap__reduce_args *a, int workers);
 neap__kernel neap__cpu_reduce;
