@@ -62,9 +62,13 @@ describe("an operator", function()
   end)
 end)
 
+local INTEGERS <const> = {
+  "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+}
+
 describe("a literal", function()
   it("takes the dtype of the other side", function()
-    for _, dtype in ipairs { "float32", "float64", "int8", "int16", "int32", "int64", "uint8" } do
+    for _, dtype in ipairs { "float32", "float64", table.unpack(INTEGERS) } do
       local x = neap.constant({ 1, 2 }, dtype)
       assert.equal(dtype, (x + 1).dtype)
       assert.equal(dtype, (3 - x).dtype)
@@ -114,6 +118,9 @@ describe("integer arithmetic", function()
     gives(44, "uint8", "add", 200, 100)
     gives(206, "uint8", "subtract", 50, 100)
     gives(-32768, "int16", "add", 32767, 1)
+    gives(65535, "uint16", "subtract", 0, 1)
+    gives(4294967294, "uint32", "multiply", 4294967295, 2)
+    gives(0, "uint64", "multiply", 1 << 32, 1 << 32)
     gives(0, "int32", "multiply", 65536, 65536)
   end)
 
@@ -148,6 +155,9 @@ describe("integer arithmetic", function()
     gives(3, -1, "int8", -7, -2)
     gives(1, 55, "uint8", 255, 200)
     gives(0, 1, "uint8", 1, 255)
+    gives(1, 1, "uint16", 65535, 65534)
+    gives(1, 4294967295 - 3000000000, "uint32", 4294967295, 3000000000)
+    gives(math.maxinteger // 10, math.maxinteger % 10, "uint64", math.maxinteger, 10)
     gives(big // 3, big % 3, "int64", big, 3)
     gives(-big - 1, 1, "int64", -2 * big - 1, 2)
   end)
@@ -166,7 +176,7 @@ describe("integer arithmetic", function()
   end)
 
   it("tells a division by zero, and where it is in the result", function()
-    for _, dtype in ipairs { "int8", "int16", "int32", "int64", "uint8" } do
+    for _, dtype in ipairs(INTEGERS) do
       local x, y = neap.placeholder(dtype), neap.placeholder(dtype)
       local function fails(at, a, b)
         for _, node in ipairs { x // y, x % y } do
@@ -245,6 +255,8 @@ describe("cast", function()
     local x = neap.constant({ 1.9, -1.9, 0 / 0, math.huge, -math.huge, 300, -300 }, "float64")
     assert.same({ 1, -1, 0, 127, -128, 127, -128 }, run(x:cast "int8"))
     assert.same({ 1, 0, 0, 255, 0, 255, 0 }, run(x:cast "uint8"))
+    assert.same({ 1, 0, 0, 65535, 0, 300, 0 }, run(x:cast "uint16"))
+    assert.same({ 1, 0, 0, 4294967295, 0, 300, 0 }, run(x:cast "uint32"))
     assert.same({ 1, -1, 0, math.maxinteger, math.mininteger, 300, -300 }, run(x:cast "int64"))
     assert.same({ true, true, true, true, true, true, true }, run(x:cast "bool"))
   end)
@@ -252,7 +264,7 @@ describe("cast", function()
   it("goes between every two dtypes", function()
     local all = {
       "float32", "float64", "float16", "bfloat16",
-      "int8", "int16", "int32", "int64", "uint8", "bool",
+      "bool", table.unpack(INTEGERS),
     }
     for _, from in ipairs(all) do
       for _, to in ipairs(all) do
@@ -276,6 +288,16 @@ describe("cast", function()
     local big <const> = (1 << 62) + 1
     assert.equal(big, run(neap.constant(big, "int64"):cast "int64"))
     assert.equal(1, run(neap.constant(big, "int64"):cast "int32"))
+  end)
+
+  it("rounds wide integers once on the way to narrow floats", function()
+    -- 2^62 + 2^54 lies between two numbers of bfloat16, and is the float32 next to the sum with 1.
+    local tie <const> = (1 << 62) + (1 << 54)
+    local x = neap.constant({ tie, tie + 1, -tie - 1 }, "int64")
+    assert.same({ 2.0 ^ 62, 2.0 ^ 62 + 2.0 ^ 55, -2.0 ^ 62 - 2.0 ^ 55 },
+      run(x:cast("bfloat16"):cast "float64"))
+    local y = neap.constant({ 1 + 2 ^ -11 + 2 ^ -40 }, "float64")
+    assert.same({ 1 + 2 ^ -10 }, run(y:cast("float16"):cast "float64"))
   end)
 end)
 

@@ -172,7 +172,8 @@ describe("neap.data", function()
 
     it("reads the keys in any order and every supported type", function()
       for code, dtype in pairs { ["|b1"] = "bool", ["|u1"] = "uint8", ["|i1"] = "int8",
-        ["<i2"] = "int16", ["<i4"] = "int32", ["<i8"] = "int64", ["<f2"] = "float16" } do
+        ["<i2"] = "int16", ["<i4"] = "int32", ["<i8"] = "int64", ["<f2"] = "float16",
+        ["<u2"] = "uint16", ["<u4"] = "uint32", [">u8"] = "uint64" } do
         local t = assert(data.npy(write(npy(
           "{'shape': (1,), 'fortran_order': False, 'descr': '" .. code .. "'}",
           ("\0"):rep(tonumber(code:sub(3)))))))

@@ -280,9 +280,24 @@ describe("neap.gradients", function()
     local zero = { [x] = { 0 } }
     assert.same({ 0 }, run(neap.gradients(x:relu(), x), zero):totable())
     assert.same({ 0 }, run(neap.gradients(x:abs(), x), zero):totable())
+    assert.same({ 0.25 }, run(neap.gradients(x:leaky_relu(0.25), x), zero):totable())
     local a, b = neap.placeholder("float64", { 1 }), neap.placeholder("float64", { 1 })
     local tie = run(neap.gradients(neap.maximum(a, b), { a, b }), { [a] = { 1 }, [b] = { 1 } })
     assert.equal(1, tie[1][1] + tie[2][1])
+  end)
+
+  it("is stable far from 0, to the second order", function()
+    for _, dtype in ipairs { "float32", "float64" } do
+      local x = neap.placeholder(dtype, { 5 })
+      local far = { [x] = { -1e4, -100, 0, 100, 1e4 } }
+      local slope = neap.gradients(x:softplus(), x)
+      assert.is_true(run(slope, far):allclose({ 0, 0, 0.5, 1, 1 }, 0, 1e-30))
+      assert.is_true(run(neap.gradients(slope, x), far):allclose({ 0, 0, 0.25, 0, 0 }, 0, 1e-30))
+      local near = { [x] = { -0.5, -1e-30, 0, 1e-30, 3 } }
+      assert.same({ 2, 1, 1, 1, 0.25 }, run(neap.gradients(x:log1p(), x), near):totable())
+      slope = run(neap.gradients(x:leaky_relu(0.25), x), far)
+      assert.same({ 0.25, 0.25, 0.25, 1, 1 }, slope:totable())
+    end
   end)
 
   it("shares a maximum among equals", function()

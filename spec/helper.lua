@@ -54,10 +54,16 @@ function helper.integers(seed, shape, count, dtype)
   return neap.tensor(flat, dtype or "int64", shape)
 end
 
---- The elements of a value as a flat sequence, and its shape.
+--- The elements of a value as a flat sequence, and its shape. Those of uint64 are their 64 bits.
 function helper.flat(value)
   if type(value) ~= "userdata" then
     return { value }, {}
+  elseif value.dtype == "uint64" then
+    local flat, bytes = {}, value:tobytes()
+    for i = 1, value.size do
+      flat[i] = string.unpack("<i8", bytes, 8 * i - 7)
+    end
+    return flat, value.shape
   end
   return value:reshape({ value.size }):totable(), value.shape
 end

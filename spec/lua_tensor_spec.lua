@@ -34,6 +34,9 @@ describe("a tensor", function()
     assert.equal("integer", math.type(neap.tensor({ 1 }, "uint8")[1]))
     assert.equal(true, neap.tensor({ true })[1])
     assert.equal(math.mininteger, neap.tensor({ math.mininteger }, "int64")[1])
+    assert.equal(65535, neap.tensor({ 65535 }, "uint16")[1])
+    assert.equal(4294967295, neap.tensor({ 4294967295 }, "uint32")[1])
+    assert.equal(math.maxinteger, neap.tensor({ math.maxinteger }, "uint64")[1])
     assert.equal(0.5, neap.tensor({ 0.5 }, "float16")[1])
     assert.equal(-2, neap.tensor({ -2 }, "bfloat16")[1])
   end)
@@ -107,6 +110,48 @@ describe("a tensor", function()
     assert.is_true(neap.tensor({ 3 }, "int64"):allclose(neap.tensor({ 3 }, "float64")))
   end)
 
+  it("tells 64-bit integers from their neighbours", function()
+    local big = neap.tensor({ 1 << 53, math.maxinteger, math.mininteger }, "int64")
+    assert.is_true(big:allclose(big, 0, 0))
+    for i, step in ipairs { 1, -1, 1 } do
+      local moved = big:totable()
+      moved[i] = moved[i] + step
+      moved = neap.tensor(moved, "int64")
+      assert.is_false(moved:allclose(big, 0, 0))
+      assert.is_false(big:allclose(moved, 0, 0.5))
+      assert.is_true(big:allclose(moved, 0, 1))
+    end
+    local ends = neap.tensor({ math.mininteger, math.maxinteger }, "int64")
+    assert.is_false(ends:allclose(neap.tensor({ math.maxinteger, math.mininteger }, "int64"), 0.5))
+    local above = neap.tensor.frombytes(("<I8I8"):pack(-1, -2), "uint64", { 2 })
+    local below = neap.tensor.frombytes(("<I8I8"):pack(-2, -2), "uint64", { 2 })
+    assert.is_false(above:allclose(below, 0, 0))
+    assert.is_false(above:allclose(neap.tensor({ -1, -2 }, "int64"), 0, 0))
+  end)
+
+  it("has the integers that Lua has not as tensors of rank 0", function()
+    local all <const> = 18446744073709551615
+    local t = neap.tensor.frombytes(("<I8I8I8"):pack(7, -1, math.mininteger), "uint64", { 3 })
+    assert.equal("[                   7 18446744073709551615  9223372036854775808]", tostring(t))
+    assert.equal(7, t[1])
+    assert.same({}, t[2].shape)
+    assert.equal("uint64", t[2].dtype)
+    assert.equal("18446744073709551615", tostring(t[2]))
+    assert.equal("18446744073709551615", tostring(t[2]:item()))
+    assert.equal("18446744073709551615", tostring(t[2]:totable()))
+    local again = neap.tensor(t:totable(), "uint64")
+    assert.equal(t:tobytes(), again:tobytes())
+    assert.equal(t:tobytes(), neap.tensor({ 7, t[2], 2.0 ^ 63 }, "uint64"):tobytes())
+    assert.equal("18446744073709549568", tostring(neap.tensor(2.0 ^ 64 - 2 ^ 11, "uint64")))
+    assert.equal("float", math.type(all)) -- 2^64, which uint64 has not
+    helper.fails("tensor: uint64 cannot hold 1.844674407371e+19", function()
+      return neap.tensor(all, "uint64")
+    end)
+    helper.fails("tensor.full: argument 'value': -1, which uint64 cannot hold", function()
+      return neap.tensor.full({ 1 }, -1, "uint64")
+    end)
+  end)
+
   it("is made full of one value", function()
     assert.same({ { 0, 0 } }, neap.tensor.zeros({ 1, 2 }):totable())
     assert.same({ 1, 1 }, neap.tensor.ones({ 2 }, "uint8"):totable())
@@ -153,6 +198,8 @@ describe("a value", function()
   it("is an error where the dtype cannot hold it", function()
     local cases = {
       { 0.5, "int64" }, { 2 ^ 63, "int64" }, { 0 / 0, "int32" }, { 300, "uint8" }, { -1, "uint8" },
+      { 65536, "uint16" }, { -1, "uint16" }, { 1 << 32, "uint32" }, { -1, "uint64" },
+      { 2 ^ 64, "uint64" }, { 0.5, "uint64" }, { -2 ^ 63, "uint64" },
       { 128, "int8" }, { 1e300, "float32" }, { 1e6, "float16" },
     }
     for _, case in ipairs(cases) do

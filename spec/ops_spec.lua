@@ -5,8 +5,12 @@ local rows = require "samples.all"
 local references = require "reference.operations"
 
 local FLOATING <const> = { "float32", "float64" }
-local NUMERIC <const> = { "float32", "float64", "int8", "int16", "int32", "int64", "uint8" }
-local WIDTH <const> = { int8 = 8, int16 = 16, int32 = 32, int64 = 64, uint8 = 8 }
+local NUMERIC <const> = {
+  "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+}
+local WIDTH <const> = {
+  int8 = 8, int16 = 16, int32 = 32, int64 = 64, uint8 = 8, uint16 = 16, uint32 = 32, uint64 = 64,
+}
 
 local operations = neap.ops()
 
@@ -30,9 +34,10 @@ local function holds(dtype, case)
   if not WIDTH[dtype] then
     return true
   end
+  local least = dtype:sub(1, 1) == "u" and 0 or -127
   for _, input in ipairs(case) do
     for _, value in ipairs(input.values) do
-      if input.kind == "number" and (value < 0 and dtype == "uint8" or math.abs(value) > 127) then
+      if input.kind == "number" and (value < least or value > 127) then
         return false
       end
     end
@@ -92,7 +97,7 @@ local function wrapped(values, dtype)
     value = math.tointeger(value) or value
     if width < 64 then
       value = value & (1 << width) - 1
-      if dtype ~= "uint8" and value >> width - 1 == 1 then
+      if dtype:sub(1, 1) ~= "u" and value >> width - 1 == 1 then
         value = value - (1 << width)
       end
     end

@@ -103,8 +103,8 @@ typedef enum neap_dtype {
     NEAP_INT32 = 7,
     NEAP_INT64 = 8,
     NEAP_UINT8 = 9,
-    NEAP_BOOL = 10,   /* one byte, 0 or 1 */
-    NEAP_UINT16 = 11, /* 11 to 13 are reserved */
+    NEAP_BOOL = 10, /* one byte, 0 or 1 */
+    NEAP_UINT16 = 11,
     NEAP_UINT32 = 12,
     NEAP_UINT64 = 13
 } neap_dtype;
@@ -113,7 +113,7 @@ typedef enum neap_dtype {
 NEAP_API const char *neap_dtype_name(neap_dtype dtype);
 /* The dtype of that name, NEAP_DTYPE_NONE if there is none (or name is NULL). */
 NEAP_API neap_dtype neap_dtype_of(const char *name);
-/* Bytes of one element; 0 for NEAP_DTYPE_NONE and the reserved ones. */
+/* Bytes of one element; 0 for NEAP_DTYPE_NONE. */
 NEAP_API size_t neap_dtype_size(neap_dtype dtype);
 
 /* ---- Memory ---------------------------------------------------------------------- */
@@ -177,15 +177,20 @@ NEAP_API const void *neap_tensor_data(const neap_tensor *t);
  * neap allocated: else NULL. For filling a tensor that neap_tensor_copy made. */
 NEAP_API void *neap_tensor_edit(neap_tensor *t);
 /* Element `index` of an array of `dtype`, as a number (64-bit integers above 2^53 lose
- * bits) or as an integer (integers and booleans, exactly). */
+ * bits) or as an integer (integers and booleans, exactly; what lies outside of int64_t or
+ * uint64_t is its nearest end). */
 NEAP_API double neap_element_number(neap_dtype dtype, const void *data, int64_t index);
 NEAP_API int64_t neap_element_integer(neap_dtype dtype, const void *data, int64_t index);
+NEAP_API uint64_t neap_element_unsigned(neap_dtype dtype, const void *data,
+                                        int64_t index);
 /* Stores an element and returns 1; 0, and nothing stored, if the dtype cannot hold it:
  * 0.5 or 2^63 for int64, 300 for uint8, 1e300 for float32. Floats round to nearest. */
 NEAP_API int neap_element_store_number(neap_dtype dtype, void *data, int64_t index,
                                        double value);
 NEAP_API int neap_element_store_integer(neap_dtype dtype, void *data, int64_t index,
                                         int64_t value);
+NEAP_API int neap_element_store_unsigned(neap_dtype dtype, void *data, int64_t index,
+                                         uint64_t value);
 /* As NumPy prints, summarised over 1,000 elements; always ends in NUL. Returns the length
  * that the whole text has (as snprintf does); `text` may be NULL when size is 0. */
 NEAP_API size_t neap_tensor_text(const neap_tensor *t, char *text, size_t size);
@@ -686,13 +691,21 @@ NEAP_API neap_node *neap_sqrt(neap_graph *g, neap_node *x, neap_error *err);
 NEAP_API neap_node *neap_exp(neap_graph *g, neap_node *x, neap_error *err);
 /* The natural logarithm of x, element by element; -inf at 0, NaN below. */
 NEAP_API neap_node *neap_log(neap_graph *g, neap_node *x, neap_error *err);
+/* The natural logarithm of 1 + x, element by element, with all its digits where x is near
+ * 0; -inf at -1, NaN below. */
+NEAP_API neap_node *neap_log1p(neap_graph *g, neap_node *x, neap_error *err);
 /* 1 / (1 + exp(-x)), element by element, without overflow. */
 NEAP_API neap_node *neap_sigmoid(neap_graph *g, neap_node *x, neap_error *err);
 /* Hyperbolic tangent of x, element by element. */
 NEAP_API neap_node *neap_tanh(neap_graph *g, neap_node *x, neap_error *err);
+/* log(1 + exp(x)), element by element, without overflow. */
+NEAP_API neap_node *neap_softplus(neap_graph *g, neap_node *x, neap_error *err);
 /* x where it is above 0, else 0, element by element; NaN for NaN. Its gradient at 0 is
  * 0. */
 NEAP_API neap_node *neap_relu(neap_graph *g, neap_node *x, neap_error *err);
+/* x where it is above 0, else alpha times x, element by element. Its gradient at 0 is
+ * alpha. */
+NEAP_API neap_node *neap_leaky_relu(neap_graph *g, neap_node *x, neap_error *err);
 /* x + y, element by element with broadcasting; integers wrap. */
 NEAP_API neap_node *neap_add(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
 /* x - y, element by element with broadcasting; integers wrap. */

@@ -101,11 +101,7 @@ static void spec_lowering(const neap__op *op)
     for (int d = 0; d < NEAP__DTYPES; d++) {
         if (!(op->dtypes & NEAP__BIT(d)) || op->element == NEAP__ELEMENT_cast)
             continue;
-        const bool divides =
-            op->element == NEAP__ELEMENT_divide && neap__is_integer((neap_dtype)d);
-        const neap_dtype to = op->infer == neap__infer_compare ? NEAP_BOOL
-                              : divides                        ? NEAP_FLOAT32
-                                                               : (neap_dtype)d;
+        const neap_dtype to = neap__element_result(op->element, (neap_dtype)d);
         for (neap__isa isa = NEAP__GENERIC; isa <= neap__best_isa(); isa++)
             if (!CHECK(neap__find_element(isa, op->element, (neap_dtype)d, to) != NULL))
                 printf("%s of %s\n", op->info.name, neap_dtype_name((neap_dtype)d));
@@ -373,8 +369,8 @@ static const example errors[] = {
     {"random_uniform",
      {NULL},
      {INTS("shape", 2), DTYPE("dtype", NEAP_BOOL)},
-     "random_uniform \"n\": dtype must be one of float32, float64, int32, int64, got "
-     "bool"},
+     "random_uniform \"n\": dtype must be one of float32, float64, int8, int16, int32, "
+     "int64, uint8, uint16, uint32, uint64, got bool"},
     {"random_normal",
      {NULL},
      {INTS("shape", 2), REAL("stddev", -1)},
@@ -696,7 +692,7 @@ static void spec_known(void)
     KNOWN(two(g, "maximum", rest, minus, NULL, 0), "int64 (2,) [8 4]");
     KNOWN(two(g, "minimum", rest, minus, NULL, 0), "int64 (2,) [-1 -1]");
     KNOWN(one(g, "negative", rest, NULL, 0), "int64 (2,) [-8 -4]");
-    KNOWN(one(g, "square", rest, NULL, 0), "int64 (2,)");
+    KNOWN(one(g, "square", rest, NULL, 0), "int64 (2,) [64 16]");
     KNOWN(one(g, "identity", rest, NULL, 0), "int64 (2,) [8 4]");
     neap_node *big = whole(g, NEAP_INT64, 1, LIST(2), LIST(300, -129));
     KNOWN(one(g, "cast", big, &small, 1), "int8 (2,) [44 127]");

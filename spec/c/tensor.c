@@ -15,11 +15,12 @@ static void spec_dtypes(void)
     CHECK_TEXT(neap_dtype_name((neap_dtype)99), "none");
     CHECK_TEXT(neap_dtype_name((neap_dtype)-1), "none");
     CHECK(neap_dtype_of("float64") == NEAP_FLOAT64 && neap_dtype_of("bool") == NEAP_BOOL);
-    CHECK(neap_dtype_of("uint16") == NEAP_DTYPE_NONE); /* reserved */
+    CHECK(neap_dtype_of("uint16") == NEAP_UINT16 &&
+          neap_dtype_of("uint") == NEAP_DTYPE_NONE);
     CHECK(neap_dtype_of("none") == NEAP_DTYPE_NONE &&
           neap_dtype_of(NULL) == NEAP_DTYPE_NONE);
     CHECK(neap_dtype_size(NEAP_FLOAT16) == 2 && neap_dtype_size(NEAP_INT64) == 8);
-    CHECK(neap_dtype_size(NEAP_UINT32) == 0 && neap_dtype_size((neap_dtype)50) == 0);
+    CHECK(neap_dtype_size(NEAP_UINT32) == 4 && neap_dtype_size((neap_dtype)50) == 0);
     char text[64];
     neap__text t = neap__text_over(text, sizeof text);
     neap__text_dtypes(&t, NEAP__FLOAT | NEAP__BOOLEAN);
@@ -122,8 +123,69 @@ static void spec_elements(void)
     CHECK(neap__store_number(NEAP_FLOAT64, &m, 0, 1e300) &&
           neap__element_number(NEAP_FLOAT64, &m, 0) == 1e300);
     CHECK(neap__element_integer(NEAP_FLOAT64, &m, 0) == INT64_MAX);
-    CHECK(!neap__store_integer(NEAP_UINT16, &m, 0, 1) &&
-          !neap__store_number(NEAP_DTYPE_NONE, &m, 0, 1));
+    CHECK(!neap__store_number(NEAP_DTYPE_NONE, &m, 0, 1));
+}
+
+/* The integers without a sign, and those of 64 bits, of which a double holds few. */
+static void spec_wide_integers(void)
+{
+    union {
+        uint64_t whole[2];
+        double number[2];
+        uint16_t half[8];
+        uint32_t word[4];
+    } m = {{0}};
+    CHECK(neap__store_integer(NEAP_UINT16, &m, 3, 65535) && m.half[3] == 65535);
+    CHECK(!neap__store_integer(NEAP_UINT16, &m, 0, 65536) &&
+          !neap__store_integer(NEAP_UINT16, &m, 0, -1));
+    CHECK(neap__store_integer(NEAP_UINT32, &m, 1, UINT32_MAX) && m.word[1] == UINT32_MAX);
+    CHECK(neap__element_integer(NEAP_UINT32, &m, 1) == UINT32_MAX &&
+          neap__element_number(NEAP_UINT32, &m, 1) == 4294967295.0);
+    CHECK(!neap__store_number(NEAP_UINT32, &m, 0, 0x1p32) &&
+          !neap__store_number(NEAP_UINT32, &m, 0, -1));
+    CHECK(neap__store_unsigned(NEAP_UINT64, &m, 0, UINT64_MAX) &&
+          m.whole[0] == UINT64_MAX);
+    CHECK(neap__element_unsigned(NEAP_UINT64, &m, 0) == UINT64_MAX &&
+          neap__element_integer(NEAP_UINT64, &m, 0) == INT64_MAX &&
+          neap__element_number(NEAP_UINT64, &m, 0) == 0x1p64);
+    CHECK(neap__store_number(NEAP_UINT64, &m, 1, 0x1p63) && m.whole[1] == UINT64_C(1)
+                                                                              << 63);
+    CHECK(!neap__store_number(NEAP_UINT64, &m, 1, 0x1p64) &&
+          !neap__store_number(NEAP_UINT64, &m, 1, -1) &&
+          !neap__store_number(NEAP_UINT64, &m, 1, 0.5) &&
+          !neap__store_integer(NEAP_UINT64, &m, 1, -1) &&
+          m.whole[1] == UINT64_C(1) << 63);
+    CHECK(!neap__store_unsigned(NEAP_INT64, &m, 0, UINT64_C(1) << 63) &&
+          !neap__store_unsigned(NEAP_BOOL, &m, 0, 2));
+    CHECK(neap__store_integer(NEAP_INT64, &m, 0, -7) &&
+          neap__element_unsigned(NEAP_INT64, &m, 0) == 0);
+    CHECK(neap__store_number(NEAP_FLOAT64, &m, 0, 1.5e19) &&
+          neap__element_unsigned(NEAP_FLOAT64, &m, 0) == UINT64_C(15000000000000000000));
+    CHECK(neap__store_number(NEAP_FLOAT64, &m, 0, NAN) &&
+          neap__element_unsigned(NEAP_FLOAT64, &m, 0) == 0);
+    CHECK(neap__store_unsigned(NEAP_FLOAT64, &m, 0, UINT64_MAX) && m.number[0] == 0x1p64);
+    /* 2^62 + 2^54 lies between two bfloat16, and as a double so does the number above. */
+    CHECK(neap__store_integer(NEAP_BFLOAT16, &m, 0,
+                              (INT64_C(1) << 62) + (INT64_C(1) << 54) + 1) &&
+          m.half[0] == 0x5E81);
+    CHECK(neap__store_integer(NEAP_BFLOAT16, &m, 0,
+                              (INT64_C(1) << 62) + (INT64_C(1) << 54)) &&
+          m.half[0] == 0x5E80);
+    CHECK(neap__store_integer(NEAP_BFLOAT16, &m, 0,
+                              -(INT64_C(1) << 62) - (INT64_C(1) << 54) - 1) &&
+          m.half[0] == 0xDE81);
+    CHECK(neap__odd_float_of_unsigned(UINT64_MAX) == 0x1.fffffep63f &&
+          neap__odd_float_of_unsigned(16777216) == 16777216);
+    int64_t low;
+    uint64_t high;
+    neap__integer_range(NEAP_INT16, &low, &high);
+    CHECK(low == -32768 && high == 32767);
+    neap__integer_range(NEAP_UINT64, &low, &high);
+    CHECK(low == 0 && high == UINT64_MAX);
+    neap__integer_range(NEAP_INT64, &low, &high);
+    CHECK(low == INT64_MIN && high == INT64_MAX);
+    neap__integer_range(NEAP_BOOL, &low, &high);
+    CHECK(low == 0 && high == 1);
 }
 
 /* ---- Shapes ------------------------------------------------------------------------ */
@@ -335,8 +397,9 @@ static void spec_tensors(void)
     CHECK((uintptr_t)neap_tensor_data(t) % 64 == 0 && neap_tensor_edit(t));
     neap_tensor_release(t);
 
-    CHECK(!neap_tensor_copy(NEAP_UINT16, 0, NULL, NULL, &err) && err.code == NEAP_EDTYPE);
-    CHECK_TEXT(err.message, "neap_tensor_copy: 11 is not a dtype");
+    CHECK(!neap_tensor_copy((neap_dtype)14, 0, NULL, NULL, &err) &&
+          err.code == NEAP_EDTYPE);
+    CHECK_TEXT(err.message, "neap_tensor_copy: 14 is not a dtype");
     neap__clear(&err);
     CHECK(!neap_tensor_copy(NEAP_FLOAT32, 1, DIMS(INT64_C(1) << 62), NULL, &err));
     CHECK(err.code == NEAP_ELIMIT);
@@ -492,6 +555,7 @@ int main(int count, char **arguments)
     spec_dtypes();
     spec_halves();
     spec_elements();
+    spec_wide_integers();
     spec_shapes();
     spec_partial_shapes();
     spec_broadcast();

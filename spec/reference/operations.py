@@ -24,7 +24,7 @@ def axes(axis):
 def cast(x, dtype):
     if dtype == "bool":
         return x != 0
-    if dtype.startswith("int"):
+    if dtype.startswith(("int", "uint")):
         # Saturating, and not-a-number is zero.
         limits = np.iinfo(dtype)
         x = np.nan_to_num(np.trunc(x.astype(np.float64)), nan=0, posinf=limits.max, neginf=limits.min)
@@ -110,8 +110,11 @@ OPERATIONS = {
     "sqrt": np.sqrt,
     "exp": np.exp,
     "log": np.log,
+    "log1p": np.log1p,
     "sigmoid": lambda x: np.where(x < 0, np.exp(x) / (1 + np.exp(x)), 1 / (1 + np.exp(-x))),
     "tanh": np.tanh,
+    "softplus": lambda x: np.logaddexp(0, x),
+    "leaky_relu": lambda x, alpha=0.2: np.where(x > 0, x, alpha * x),
     "relu": lambda x: np.maximum(x, 0),
     "add": np.add,
     "subtract": np.subtract,

@@ -82,6 +82,9 @@ return {
     cases = {
       { uniform({ 2, 3 }, -9, 9), with = { dtype = "int32" } },
       { uniform({ 5 }, -9, 9), with = { dtype = "float64" } },
+      { uniform({ 5 }, -9, 9), with = { dtype = "uint16" } },
+      { uniform({ 5 }, 0, 1e9), with = { dtype = "uint32" }, gradient = false },
+      { uniform({ 5 }, 0, 1e18), with = { dtype = "uint64" }, gradient = false },
       { values({ 3 }, { 0, 0.25, -1 }), with = { dtype = "bool" } },
       {
         values({ 5 }, { nan, inf, -inf, 1e10, -1e10 }), with = { dtype = "int32" },
@@ -103,11 +106,30 @@ return {
     cases = one(-5, 5, { { values({ 5 }, { -1000, 1000, 0, inf, nan }), gradient = false } }),
   },
   log = { cases = one(0.1, 4, { { values({ 4 }, { 0, 1, inf, -1 }), gradient = false } }) },
+  log1p = {
+    cases = one(-0.9, 4, {
+      { values({ 6 }, { 0, 1e-9, -1, inf, -2, nan }), gradient = false },
+      { uniform({ LONG }, -0.5, 0.5) },
+    }),
+  },
   sigmoid = {
     cases = one(-5, 5, { { values({ 5 }, { -1000, 1000, 0, -inf, nan }), gradient = false } }),
   },
   tanh = {
     cases = one(-4, 4, { { values({ 5 }, { -1000, 1000, 0, 1e-9, nan }), gradient = false } }),
+  },
+  softplus = {
+    cases = one(-5, 5, {
+      { values({ 6 }, { -10000, 10000, 0, inf, -inf, nan }), gradient = false },
+      { uniform({ LONG }, -90, 90) },
+    }),
+  },
+  leaky_relu = {
+    cases = one(-2, 2, {
+      { uniform({ 2, 5 }, -2, 2), with = { alpha = 0.01 } },
+      { values({ 5 }, { -10000, 10000, inf, -inf, nan }), gradient = false },
+      { uniform({ LONG }, -2, 2), with = { alpha = -1.5 } },
+    }),
   },
   relu = {
     dtypes = "numeric",

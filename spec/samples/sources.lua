@@ -23,6 +23,7 @@ local function filled(op)
       { with = { shape = { 2, 1 }, dtype = "float64" } },
       { with = { shape = { 3 }, dtype = "bool" } },
       { with = { shape = { 3 }, dtype = "uint8" } },
+      { with = { shape = { 3 }, dtype = "uint64" } },
     },
     bad = {
       {
@@ -111,6 +112,7 @@ return {
         local session <close> = neap.session(graph)
         for _, dtype in ipairs {
           "float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8",
+          "uint16", "uint32", "uint64",
         } do
           local c = neap.constant({ 1, 2, 3 }, dtype)
           assert.equal(dtype, c.dtype)

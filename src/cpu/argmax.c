@@ -31,6 +31,9 @@ ARGMAX(int16, int16_t, int16_t, SAME)
 ARGMAX(int32, int32_t, int32_t, SAME)
 ARGMAX(int64, int64_t, int64_t, SAME)
 ARGMAX(uint8, uint8_t, uint8_t, SAME)
+ARGMAX(uint16, uint16_t, uint16_t, SAME)
+ARGMAX(uint32, uint32_t, uint32_t, SAME)
+ARGMAX(uint64, uint64_t, uint64_t, SAME)
 
 typedef int64_t argmax_column(const void *column, int64_t count, int64_t stride);
 static argmax_column *const argmaxes[NEAP__DTYPES] = {
@@ -38,7 +41,9 @@ static argmax_column *const argmaxes[NEAP__DTYPES] = {
     [NEAP_FLOAT16] = argmax_float16, [NEAP_BFLOAT16] = argmax_bfloat16,
     [NEAP_INT8] = argmax_int8,       [NEAP_INT16] = argmax_int16,
     [NEAP_INT32] = argmax_int32,     [NEAP_INT64] = argmax_int64,
-    [NEAP_UINT8] = argmax_uint8,     [NEAP_BOOL] = argmax_uint8};
+    [NEAP_UINT8] = argmax_uint8,     [NEAP_BOOL] = argmax_uint8,
+    [NEAP_UINT16] = argmax_uint16,   [NEAP_UINT32] = argmax_uint32,
+    [NEAP_UINT64] = argmax_uint64};
 
 static int64_t results_of_a_part(const neap__argmax_args *a)
 {

@@ -10,49 +10,50 @@
 typedef void neap__element(int64_t n, void *out, const void *const *in,
                            const double *params);
 
-/* X(name, inputs, dtypes-of-inputs, result): the element functions of this version.
- * result: S same as the inputs, B bool, D divide's (integers to float32). where's first
- * input is bool. */
-#define NEAP__ELEMENTS(X)                                                                \
-    X(copy, 1, NEAP__ANY, S)                                                             \
-    X(add, 2, NEAP__NUMERIC, S)                                                          \
-    X(subtract, 2, NEAP__NUMERIC, S)                                                     \
-    X(multiply, 2, NEAP__NUMERIC, S)                                                     \
-    X(divide, 2, NEAP__NUMERIC, D)                                                       \
-    X(negative, 1, NEAP__NUMERIC, S)                                                     \
-    X(square, 1, NEAP__NUMERIC, S)                                                       \
-    X(sqrt, 1, NEAP__FLOATING, S)                                                        \
-    X(exp, 1, NEAP__FLOATING, S)                                                         \
-    X(log, 1, NEAP__FLOATING, S)                                                         \
-    X(pow, 2, NEAP__NUMERIC, S)                                                          \
-    X(abs, 1, NEAP__NUMERIC, S)                                                          \
-    X(sign, 1, NEAP__NUMERIC, S)                                                         \
-    X(maximum, 2, NEAP__NUMERIC, S)                                                      \
-    X(minimum, 2, NEAP__NUMERIC, S)                                                      \
-    X(floor_divide, 2, NEAP__FLOATING, S)                                                \
-    X(mod, 2, NEAP__FLOATING, S)                                                         \
-    X(sigmoid, 1, NEAP__FLOATING, S)                                                     \
-    X(tanh, 1, NEAP__FLOATING, S)                                                        \
-    X(relu, 1, NEAP__NUMERIC, S)                                                         \
-    X(relu_gradient, 2, NEAP__FLOATING, S)    /* (dy, y): y > 0 ? dy : 0 */              \
-    X(sigmoid_gradient, 2, NEAP__FLOATING, S) /* (dy, y): dy * y * (1 - y) */            \
-    X(tanh_gradient, 2, NEAP__FLOATING, S)    /* (dy, y): dy * (1 - y * y) */            \
-    X(equal, 2, NEAP__ANY, B)                                                            \
-    X(less, 2, NEAP__NUMERIC, B)                                                         \
-    X(greater, 2, NEAP__NUMERIC, B)                                                      \
-    X(where, 3, NEAP__ANY, S)
-
+/* The numbers of the functions: those of elements.def, and two without a formula, which
+ * move or convert any dtype. */
 enum {
-#define X(name, inputs, dtypes, result) NEAP__ELEMENT_##name,
-    NEAP__ELEMENTS(X)
-#undef X
-        NEAP__ELEMENT_cast, /* from any dtype to any: found with both */
+    NEAP__ELEMENT_copy,
+    NEAP__ELEMENT_cast, /* from any dtype to any: found with both */
+#define FUNCTION(kind, name, parameters, ...)
+#define ELEMENT(name, operands, parameters, dtypes, result, floating, integer)           \
+    NEAP__ELEMENT_##name,
+#include "cpu/elements.def"
+#undef ELEMENT
+#undef FUNCTION
     NEAP__ELEMENT_CODES
 };
+
+/* What is known of one, by number; elements.def explains the columns. */
+typedef struct neap__element_row {
+    const char *name;
+    uint8_t inputs;     /* 1 to 3 */
+    uint8_t parameters; /* 0 to 2 */
+    bool chooses;       /* the first input is a condition, a bool */
+    enum { NEAP__RESULT_SAME, NEAP__RESULT_BOOL, NEAP__RESULT_QUOTIENT } result;
+    neap__dtypes dtypes;            /* of the inputs */
+    const char *floating, *integer; /* the formulas; "NONE" */
+} neap__element_row;
+extern const neap__element_row neap__elements[NEAP__ELEMENT_CODES];
+
+/* The dtype of the result, where the inputs have one of `dtypes`. */
+neap_dtype neap__element_result(neap__element_code code, neap_dtype from);
 
 /* The function for operands of dtype `from` (of where: of x and y) and result dtype `to`;
  * NULL if there is none. float16 and bfloat16 compute in float32 and round once. */
 neap__element *neap__find_element(neap__isa isa, neap__element_code code, neap_dtype from,
                                   neap_dtype to);
+
+/* ---- As source text (source.c) ------------------------------------------------------- */
+
+/* The function for one element, in the C that every language for kernels has a part of:
+ * `static inline T neap_NAME_DTYPE(C x, C y, C a)`, with the operands and then the
+ * parameters; a cast is neap_cast_FROM_TO. bool is unsigned char; float16 and bfloat16
+ * are float here: who loads and stores them converts, and rounds once after each
+ * function. False, and nothing written, where neap__find_element has none. */
+bool neap__element_source(neap__text *text, neap__element_code code, neap_dtype from,
+                          neap_dtype to);
+/* What these call besides the functions of <math.h>; to be put before the first. */
+void neap__element_prelude(neap__text *text);
 
 #endif

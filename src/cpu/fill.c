@@ -120,7 +120,8 @@ static void store_integer(const neap__random_args *a, void *out, int64_t i, uint
                    t = word >> 32;
     const uint64_t middle = y * z + (x * z >> 32), other = x * t + (middle & 0xFFFFFFFF);
     const uint64_t product = y * t + (middle >> 32) + (other >> 32);
-    neap__store_integer(a->dtype, out, i, (int64_t)((uint64_t)a->low + product));
+    /* A range of 2^64 is 0. */
+    neap__store_bits(a->dtype, out, i, (uint64_t)a->low + (range ? product : word));
 }
 
 static void store_block(const neap__random_args *a, const stream *s, int64_t block,

@@ -15,7 +15,7 @@ typedef struct neap__random_args {
     neap__distribution distribution;
     int64_t count;
     double a, b;
-    int64_t low, high; /* for integers */
+    int64_t low, high; /* for integers; of uint64 the bits */
     uint64_t seed;     /* the operation's */
 } neap__random_args;
 /* Element i is a pure function of (call->seed, args->seed, call->counter,

@@ -14,6 +14,7 @@
  * 3. A logarithm of a sum of exponentials takes two passes: the maximum, which becomes
  *    the shift, then the sum of the exponentials of what remains. */
 #include "cpu/fold.h"
+#include "cpu/move.h"
 #include "cpu/walk.h"
 
 #include <math.h>

@@ -239,7 +239,13 @@ bool neap__lua_refill(lua_State *L, int index, neap_tensor *t);
  * raises. */
 int neap__lua_round_nearest(void);
 void neap__lua_round_again(int mode);
-/* Pushes element `index` as a number, integer or boolean. */
+/* Whether a tensor is a Lua number, integer or boolean: it has rank 0, and is not one of
+ * the integers of uint64 from 2^63 on, which Lua has not. */
+bool neap__lua_isscalar(const neap_tensor *t);
+/* Whether every value of the node will be such a one, or none. */
+bool neap__lua_needsnobox(const neap_node *n);
+/* Pushes element `index` as a number, integer or boolean; an integer that Lua has not as
+ * a tensor of rank 0, for which there may be no memory: then this raises. */
 void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
                            int64_t index);
 

@@ -25,7 +25,7 @@ typedef struct callable {
     const char *mark;
     neap_callable *callable; /* NULL: the session is closed */
     bool single;             /* one node is fetched, not a table */
-    bool number;             /* and its value is known to be of rank 0, or none */
+    bool number;             /* and its value is known to be a Lua number, or none */
     size_t count;
     input inputs[];
 } callable;
@@ -161,7 +161,7 @@ static int call(lua_State *L)
     if (p) {
         neap__lua_place(L, p, results);
         lua_settop(L, results);
-    } else if (result && neap_tensor_rank(result) > 0) {
+    } else if (result && !neap__lua_isscalar(result)) {
         neap__lua_fill(s, box, result);
     } else if (result) {
         neap__lua_pushelement(L, neap_tensor_dtype(result), neap_tensor_data(result), 0);
@@ -243,7 +243,7 @@ int neap__lua_callable(lua_State *L)
     c->single = lua_type(L, 7) == LUA_TUSERDATA;
     if (c->single) {
         const neap_node *n = p->fetches[0];
-        c->number = neap_node_rank(n) == 0 || neap_node_dtype(n) == NEAP_DTYPE_NONE;
+        c->number = neap__lua_needsnobox(n);
     }
     if (!session->session || session->running) {
         return neap__lua_error(L, "session.callable: the session is %s",

@@ -118,7 +118,7 @@ static void add_fetch(walk *w, neap_node *n)
     p->boxes[p->fetch_count] = NULL;
     if (w->copy)
         lua_pushvalue(L, -1);
-    else if (neap_node_dtype(n) == NEAP_DTYPE_NONE || neap_node_rank(n) == 0)
+    else if (neap__lua_needsnobox(n))
         lua_pushboolean(L, 0);
     else
         p->boxes[p->fetch_count] = neap__lua_newtensor(L);
@@ -231,7 +231,7 @@ void neap__lua_place(lua_State *L, neap__lua_pack *p, int results)
     bool table = lua_type(L, results + 1) == LUA_TTABLE;
     for (size_t i = 0; i < p->fetch_count; i++) {
         neap_tensor *t = p->out[i];
-        bool number = t && neap_tensor_rank(t) == 0;
+        bool number = t && neap__lua_isscalar(t);
         p->out[i] = NULL;
         if (t && !number) {
             neap__lua_fill(s, p->boxes[i], t);

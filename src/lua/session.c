@@ -347,7 +347,7 @@ static int session_get(lua_State *L)
     if (status != NEAP_OK)
         return neap__lua_raise_run(L, &err);
     neap__lua_fill(s, result, t);
-    if (neap_tensor_rank(t) == 0)
+    if (neap__lua_isscalar(t))
         neap__lua_pushelement(L, neap_tensor_dtype(t), neap_tensor_data(t), 0);
     return 1;
 }

@@ -148,8 +148,8 @@ static int filled(lua_State *L, const char *function)
     }
     neap__lua_round_again(mode);
     if (!fine) {
-        neap__lua_error(L, "%s: argument 'value': %f, which %s cannot hold", function,
-                        lua_tonumber(L, 2), neap_dtype_name(dtype));
+        neap__lua_error(L, "%s: argument 'value': %s, which %s cannot hold", function,
+                        luaL_tolstring(L, 2, NULL), neap_dtype_name(dtype));
     }
     return 1;
 }
@@ -346,7 +346,7 @@ static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *eleme
 {
     int64_t n = neap_tensor_dims(t)[d];
     bool last = d + 1 == neap_tensor_rank(t);
-    luaL_checkstack(L, 3, NULL);
+    luaL_checkstack(L, 8, NULL);
     lua_createtable(L, n < 1 << 24 ? (int)n : 0, 0);
     for (int64_t i = 0; i < n; i++) {
         if (last)
@@ -400,6 +400,33 @@ static double tolerance(lua_State *L, int index, double fallback)
     return lua_tonumber(L, index);
 }
 
+static bool is_floating(const neap_tensor *t)
+{
+    return neap_tensor_dtype(t) >= NEAP_FLOAT32 && neap_tensor_dtype(t) <= NEAP_BFLOAT16;
+}
+
+static uint64_t magnitude(const neap_tensor *t, int64_t i, bool *negative)
+{
+    const int64_t v = neap_element_integer(neap_tensor_dtype(t), neap_tensor_data(t), i);
+    *negative = v < 0;
+    return v < 0 ? 0 - (uint64_t)v
+                 : neap_element_unsigned(neap_tensor_dtype(t), neap_tensor_data(t), i);
+}
+
+/* How far two elements are from each other. Integers are compared as such: as doubles,
+ * neighbours above 2^53 are one. */
+static double distance(const neap_tensor *t, const neap_tensor *u, int64_t i)
+{
+    if (is_floating(t) || is_floating(u))
+        return fabs(neap_element_number(neap_tensor_dtype(t), neap_tensor_data(t), i) -
+                    neap_element_number(neap_tensor_dtype(u), neap_tensor_data(u), i));
+    bool a_negative, b_negative;
+    const uint64_t a = magnitude(t, i, &a_negative), b = magnitude(u, i, &b_negative);
+    if (a_negative != b_negative)
+        return (double)a + (double)b;
+    return (double)(a < b ? b - a : a - b);
+}
+
 /* |t - u| ≤ atol + rtol |u| for every element, as numpy.allclose; shapes must be the
  * same. Equal infinities are close; not-a-number is close to nothing. */
 static int tensor_allclose(lua_State *L)
@@ -421,7 +448,9 @@ static int tensor_allclose(lua_State *L)
     for (int64_t i = 0; close && i < neap_tensor_size(t); i++) {
         double a = neap_element_number(neap_tensor_dtype(t), neap_tensor_data(t), i);
         double b = neap_element_number(neap_tensor_dtype(u), neap_tensor_data(u), i);
-        close = a == b || (isfinite(b) && fabs(a - b) <= atol + rtol * fabs(b));
+        const double apart = distance(t, u, i);
+        close = apart == 0 || (isinf(b) && a == b) ||
+                (isfinite(b) && apart <= atol + rtol * fabs(b));
     }
     lua_pushboolean(L, close);
     return 1;

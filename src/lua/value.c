@@ -507,6 +507,37 @@ bool neap__lua_refill(lua_State *L, int index, neap_tensor *t)
     return fine;
 }
 
+/* The one number that Lua has no integer for: in uint64, 2^63 and more. */
+static bool has_integer(neap_dtype dtype, const void *data, int64_t index)
+{
+    return dtype != NEAP_UINT64 ||
+           neap_element_unsigned(dtype, data, index) <= (uint64_t)LUA_MAXINTEGER;
+}
+
+bool neap__lua_isscalar(const neap_tensor *t)
+{
+    return neap_tensor_rank(t) == 0 &&
+           has_integer(neap_tensor_dtype(t), neap_tensor_data(t), 0);
+}
+
+bool neap__lua_needsnobox(const neap_node *n)
+{
+    return neap_node_dtype(n) == NEAP_DTYPE_NONE ||
+           (neap_node_rank(n) == 0 && neap_node_dtype(n) != NEAP_UINT64);
+}
+
+/* A tensor of the one element. */
+static void push_single(lua_State *L, neap_dtype dtype, const void *data, int64_t index)
+{
+    neap_error err = NEAP_ERROR_INIT;
+    const char *element = (const char *)data + (size_t)index * neap_dtype_size(dtype);
+    neap__lua_tensor *box = neap__lua_newtensor(L);
+    neap_tensor *t = neap_tensor_copy(dtype, 0, NULL, element, &err);
+    if (!t)
+        neap__lua_raise_as(L, "tensor", &err);
+    neap__lua_fill(neap__lua_self(L), box, t);
+}
+
 void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
                            int64_t index)
 {
@@ -523,7 +554,10 @@ void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
         lua_pushboolean(L, (int)neap_element_integer(dtype, data, index));
         break;
     default:
-        lua_pushinteger(L, neap_element_integer(dtype, data, index));
+        if (has_integer(dtype, data, index))
+            lua_pushinteger(L, neap_element_integer(dtype, data, index));
+        else
+            push_single(L, dtype, data, index);
         break;
     }
 }

@@ -150,6 +150,13 @@ neap_node *neap_log(neap_graph *g, neap_node *x, neap_error *err)
                               err);
 }
 
+neap_node *neap_log1p(neap_graph *g, neap_node *x, neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    return neap__build_public(g, "neap_log1p", &neap__op_log1p, inputs, 1, NULL, 0, NULL,
+                              err);
+}
+
 neap_node *neap_sigmoid(neap_graph *g, neap_node *x, neap_error *err)
 {
     neap_node *inputs[] = {x};
@@ -164,11 +171,25 @@ neap_node *neap_tanh(neap_graph *g, neap_node *x, neap_error *err)
                               err);
 }
 
+neap_node *neap_softplus(neap_graph *g, neap_node *x, neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    return neap__build_public(g, "neap_softplus", &neap__op_softplus, inputs, 1, NULL, 0,
+                              NULL, err);
+}
+
 neap_node *neap_relu(neap_graph *g, neap_node *x, neap_error *err)
 {
     neap_node *inputs[] = {x};
     return neap__build_public(g, "neap_relu", &neap__op_relu, inputs, 1, NULL, 0, NULL,
                               err);
+}
+
+neap_node *neap_leaky_relu(neap_graph *g, neap_node *x, neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    return neap__build_public(g, "neap_leaky_relu", &neap__op_leaky_relu, inputs, 1, NULL,
+                              0, NULL, err);
 }
 
 neap_node *neap_add(neap_graph *g, neap_node *x, neap_node *y, neap_error *err)

@@ -7,37 +7,22 @@
 
 /* ---- Values that are known: how shapes travel through arithmetic ------------------- */
 
-static bool known_element(neap__element_code code, int64_t x, int64_t y, int64_t *z)
+/* The result of the operation's own function for one known element; false where a run
+ * would refuse it: that says so then. */
+static bool known_element(const neap__inference *i, int64_t x, int64_t y, int64_t *z)
 {
-    const uint64_t a = (uint64_t)x, b = (uint64_t)y;
-    switch (code) {
-    case NEAP__ELEMENT_add:
-        *z = (int64_t)(a + b);
-        return true;
-    case NEAP__ELEMENT_subtract:
-        *z = (int64_t)(a - b);
-        return true;
-    case NEAP__ELEMENT_multiply:
-        *z = (int64_t)(a * b);
-        return true;
-    case NEAP__ELEMENT_negative:
-        *z = (int64_t)(0 - a);
-        return true;
-    case NEAP__ELEMENT_maximum:
-        *z = x > y ? x : y;
-        return true;
-    case NEAP__ELEMENT_minimum:
-        *z = x < y ? x : y;
-        return true;
-    case NEAP__ELEMENT_floor_divide:
-        *z = y ? neap__quotient(x, y) : 0;
-        return y != 0;
-    case NEAP__ELEMENT_mod:
-        *z = y ? neap__modulo(x, y) : 0;
-        return y != 0;
-    default:
+    const neap_dtype dtype = i->in[0].dtype;
+    const neap__op *op = i->node->op;
+    neap__element *function =
+        neap__find_element(NEAP__GENERIC, op->element, dtype, dtype);
+    if (!function || ((op->effects & NEAP__FALLIBLE) && y == 0))
         return false;
-    }
+    uint64_t a, b, c;
+    neap__store_integer(dtype, &a, 0, x);
+    neap__store_integer(dtype, &b, 0, y);
+    function(1, &c, (const void *[]){&a, &b}, NULL);
+    *z = neap__element_integer(dtype, &c, 0);
+    return true;
 }
 
 /* Inputs broadcast; what is known of integers gives what is known of the result. */
@@ -54,11 +39,8 @@ static int infer_arithmetic(neap__inference *i)
     for (int e = 0; e < k.count; e++) {
         const int ex = x->count == 1 ? 0 : e, ey = y->count == 1 ? 0 : e;
         if (neap__knows(x, ex) && neap__knows(y, ey) &&
-            known_element(i->node->op->element, x->values[ex], y->values[ey],
-                          &k.values[e])) {
-            k.values[e] = neap__wrap(i->out->dtype, k.values[e]);
+            known_element(i, x->values[ex], y->values[ey], &k.values[e]))
             k.mask |= UINT32_C(1) << e;
-        }
     }
     return neap__know(i, &k);
 }
@@ -223,6 +205,23 @@ NEAP_OP(log) = {
     NEAP__GRADIENT(log_gradient, 0),
 };
 
+static void log1p_gradient(neap__grad *g)
+{
+    neap_node *sum = neap__add(g, g->x[0], neap__number(g, g->x[0], 1));
+    g->dx[0] = neap__div(g, g->dy, sum);
+}
+
+NEAP_OP(log1p) = {
+    NEAP__NAMED("log1p"),
+    .info.doc = "The natural logarithm of 1 + x, element by element, with all its digits "
+                "where x is near 0; -inf at -1, NaN below.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(log1p),
+    NEAP__GRADIENT(log1p_gradient, 0),
+};
+
 /* ---- Activations, whose gradients read their results ------------------------------- */
 
 static void sigmoid_gradient(neap__grad *g)
@@ -300,6 +299,23 @@ NEAP_OP(tanh_gradient) = {
     NEAP__GRADIENT(tanh_gradient_gradient, NEAP_OP_INTERNAL),
 };
 
+/* dy/dx = sigmoid(x), which overflows nowhere. */
+static void softplus_gradient(neap__grad *g)
+{
+    neap_node *slope = neap__unary(g, &neap__op_sigmoid, g->x[0]);
+    g->dx[0] = neap__mul(g, g->dy, slope);
+}
+
+NEAP_OP(softplus) = {
+    NEAP__NAMED("softplus"),
+    .info.doc = "log(1 + exp(x)), element by element, without overflow.",
+    .info.inputs = "x",
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(softplus),
+    NEAP__GRADIENT(softplus_gradient, 0),
+};
+
 static void relu_gradient(neap__grad *g)
 {
     g->dx[0] = neap__binary(g, &neap__op_relu_gradient, g->dy, g->y);
@@ -331,6 +347,27 @@ NEAP_OP(relu_gradient) = {
     .infer = neap__infer_merge,
     NEAP__FUSED(relu_gradient),
     NEAP__GRADIENT(relu_gradient_gradient, NEAP_OP_INTERNAL),
+};
+
+static void leaky_relu_gradient(neap__grad *g)
+{
+    neap_node *x = g->x[0];
+    neap_node *alpha = neap__number(g, x, neap__attribute(g->node, "alpha")->number);
+    neap_node *above = neap__binary(g, &neap__op_greater, x, neap__number(g, x, 0));
+    neap_node *choice[] = {above, g->dy, neap__mul(g, g->dy, alpha)};
+    g->dx[0] = neap__derive(g, &neap__op_where, choice, 3, NULL, 0);
+}
+
+NEAP_OP(leaky_relu) = {
+    NEAP__NAMED("leaky_relu"),
+    .info.doc = "x where it is above 0, else alpha times x, element by element. Its "
+                "gradient at 0 is alpha.",
+    .info.inputs = "x",
+    NEAP__ROWS(NEAP__REAL("alpha", 0.2)),
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_arithmetic,
+    NEAP__FUSED(leaky_relu),
+    NEAP__GRADIENT(leaky_relu_gradient, 0),
 };
 
 /* ---- Two inputs -------------------------------------------------------------------- */
@@ -417,24 +454,20 @@ NEAP_OP(divide) = {
     NEAP__GRADIENT(divide_gradient, 0),
 };
 
-/* Floats are a program of one step; integers, where a divisor may be 0, have a kernel of
- * their own. */
+/* A program of one step, which for integers runs once no divisor is 0. */
 static int bind_division(neap__binding *b)
 {
-    const neap__shape *x = &b->in[0].shape, *y = &b->in[1].shape, *z = &b->out->shape;
-    const neap__element_code code = b->node->op->element;
-    if (!neap__is_integer(b->out->dtype))
-        return neap__bind_step(b, code);
+    int status = neap__bind_step(b, b->node->op->element);
+    if (status || !neap__is_integer(b->out->dtype))
+        return status;
     neap__divide_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
     if (!args)
         return NEAP_ENOMEM;
-    args->dtype = b->out->dtype;
-    args->mod = code == NEAP__ELEMENT_mod;
-    args->width = (int)neap_dtype_size(args->dtype);
-    args->divisors = neap__shape_size(y);
-    args->shape = *z;
-    neap__broadcast_strides(x, z, args->x);
-    neap__broadcast_strides(y, z, args->y);
+    args->program = b->args;
+    args->width = (int)neap_dtype_size(b->out->dtype);
+    args->divisors = neap__shape_size(&b->in[1].shape);
+    args->shape = b->out->shape;
+    neap__broadcast_strides(&b->in[1].shape, &b->out->shape, args->y);
     b->kernel = neap__cpu_divide;
     b->args = args;
     b->in_place = 3;

@@ -125,7 +125,8 @@ int neap__infer_merge(neap__inference *i)
 /* Elements of a value that may be known; -1 for one that never is. */
 static int64_t knowable(const neap__fact *f)
 {
-    if (!neap__is_integer(f->dtype) || f->shape.rank < 0 || f->shape.rank > 1)
+    if (!neap__is_integer(f->dtype) || f->dtype == NEAP_UINT64 || f->shape.rank < 0 ||
+        f->shape.rank > 1)
         return -1;
     int64_t count = f->shape.rank ? f->shape.dims[0] : 1;
     return count <= NEAP__KNOWN ? count : -1;
@@ -168,8 +169,12 @@ int64_t neap__wrap(neap_dtype dtype, int64_t value)
         return (uint8_t)value;
     case NEAP_INT16:
         return (int16_t)value;
+    case NEAP_UINT16:
+        return (uint16_t)value;
     case NEAP_INT32:
         return (int32_t)value;
+    case NEAP_UINT32:
+        return (uint32_t)value;
     default:
         return value;
     }

@@ -234,7 +234,7 @@ static int check_bounds(neap__inference *i, double low, double high)
 
 static int infer_uniform(neap__inference *i)
 {
-    int status = neap__dtype_of(i, "dtype", NEAP__FLOAT | NEAP__INDEX, &i->out->dtype);
+    int status = neap__dtype_of(i, "dtype", NEAP__FLOAT | NEAP__INTEGER, &i->out->dtype);
     status = status ? status : neap__dims(i, "shape", &i->out->shape);
     if (status)
         return status;
@@ -262,6 +262,8 @@ static int infer_normal(neap__inference *i)
     return NEAP_OK;
 }
 
+static int64_t whole_bits(double x) { return x < 0 ? (int64_t)x : (int64_t)(uint64_t)x; }
+
 static int bind_random(neap__binding *b, neap__distribution distribution,
                        const char *first, const char *second)
 {
@@ -274,8 +276,8 @@ static int bind_random(neap__binding *b, neap__distribution distribution,
     args->a = number_of(b->node, first);
     args->b = number_of(b->node, second);
     if (neap__is_integer(args->dtype)) {
-        args->low = (int64_t)args->a;
-        args->high = (int64_t)args->b;
+        args->low = whole_bits(args->a);
+        args->high = whole_bits(args->b);
     }
     args->seed = b->node->seed;
     b->kernel = neap__cpu_random;

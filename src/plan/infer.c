@@ -55,7 +55,7 @@ static void infer_part(inferrer *f, uint32_t i)
 const neap__known *neap__known_of(neap_dtype dtype, const neap__shape *shape,
                                   const void *data, neap__arena *arena, neap_error *err)
 {
-    if (!neap__is_integer(dtype) || shape->rank > 1 ||
+    if (!neap__is_integer(dtype) || dtype == NEAP_UINT64 || shape->rank > 1 ||
         neap__shape_size(shape) > NEAP__KNOWN)
         return NULL;
     neap__known *known = neap__arena_alloc(arena, sizeof *known, err);

@@ -97,7 +97,7 @@ static bool value_words(words *w, neap_dtype dtype, const neap__shape *shape,
     if (!words_room(w, (size_t)size, err))
         return false;
     for (int64_t k = 0; k < size; k++)
-        w->data[w->count++] = (uint64_t)neap__element_integer(dtype, data, k);
+        w->data[w->count++] = neap__element_bits(dtype, data, k);
     return true;
 }
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The one list; a size of 0 is a dtype whose number is reserved. */
+/* The one list. */
 static const struct {
     const char *name;
     size_t size;
@@ -14,8 +14,8 @@ static const struct {
     [NEAP_BFLOAT16] = {"bfloat16", 2}, [NEAP_INT8] = {"int8", 1},
     [NEAP_INT16] = {"int16", 2},       [NEAP_INT32] = {"int32", 4},
     [NEAP_INT64] = {"int64", 8},       [NEAP_UINT8] = {"uint8", 1},
-    [NEAP_BOOL] = {"bool", 1},         [NEAP_UINT16] = {"uint16", 0},
-    [NEAP_UINT32] = {"uint32", 0},     [NEAP_UINT64] = {"uint64", 0},
+    [NEAP_BOOL] = {"bool", 1},         [NEAP_UINT16] = {"uint16", 2},
+    [NEAP_UINT32] = {"uint32", 4},     [NEAP_UINT64] = {"uint64", 8},
 };
 
 NEAP_API const char *neap_dtype_name(neap_dtype dtype)
@@ -31,7 +31,7 @@ NEAP_API size_t neap_dtype_size(neap_dtype dtype)
 NEAP_API neap_dtype neap_dtype_of(const char *name)
 {
     for (int d = 1; name && d < NEAP__DTYPES; d++)
-        if (dtypes[d].size && strcmp(dtypes[d].name, name) == 0)
+        if (strcmp(dtypes[d].name, name) == 0)
             return (neap_dtype)d;
     return NEAP_DTYPE_NONE;
 }
@@ -45,6 +45,14 @@ void neap__text_dtypes(neap__text *t, neap__dtypes set)
             comma = ", ";
         }
     }
+}
+
+void neap__integer_range(neap_dtype dtype, int64_t *low, uint64_t *high)
+{
+    const int bits = (int)neap_dtype_size(dtype) * 8;
+    const bool is_signed = !neap__is_unsigned(dtype);
+    *high = dtype == NEAP_BOOL ? 1 : UINT64_MAX >> (64 - bits) >> is_signed;
+    *low = is_signed ? -(int64_t)*high - 1 : 0;
 }
 
 /* ---- Conversions ------------------------------------------------------------------- */
@@ -107,10 +115,7 @@ uint16_t neap__float_to_bfloat(float f)
     return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
 
-/* A float from which any narrower format is rounded as from the double itself: what does
- * not fit is rounded to the neighbour with an odd last bit, which no later rounding takes
- * for a tie. */
-static float odd_float(double value)
+float neap__odd_float(double value)
 {
     const float nearest = (float)value;
     if (!isfinite(nearest) || (double)nearest == value)
@@ -119,6 +124,21 @@ static float odd_float(double value)
     if (fabs((double)nearest) > fabs(value))
         bits--;
     return bits_float(bits | 1);
+}
+
+float neap__odd_float_of_unsigned(uint64_t value)
+{
+    int shift = 0; /* what lies below the 24 bits of a float */
+    while (value >> shift >= 1 << 24)
+        shift++;
+    const uint64_t top = value >> shift, lost = value - (top << shift);
+    return (float)(top | (lost != 0)) * (float)(UINT64_C(1) << shift);
+}
+
+float neap__odd_float_of_signed(int64_t value)
+{
+    return value < 0 ? -neap__odd_float_of_unsigned(0 - (uint64_t)value)
+                     : neap__odd_float_of_unsigned((uint64_t)value);
 }
 
 /* ---- Elements ---------------------------------------------------------------------- */
@@ -133,6 +153,66 @@ static float odd_float(double value)
         const type v = (type)(value);                                                    \
         memcpy((char *)data + (size_t)index * sizeof v, &v, sizeof v);                   \
     } while (0)
+
+/* A boolean is 1 wherever it is not 0: what a host's memory holds. */
+uint64_t neap__element_bits(neap_dtype dtype, const void *data, int64_t index)
+{
+    switch (dtype) {
+    case NEAP_INT8: {
+        LOAD(int8_t);
+        return (uint64_t)(int64_t)v;
+    }
+    case NEAP_INT16: {
+        LOAD(int16_t);
+        return (uint64_t)(int64_t)v;
+    }
+    case NEAP_INT32: {
+        LOAD(int32_t);
+        return (uint64_t)(int64_t)v;
+    }
+    case NEAP_UINT8: {
+        LOAD(uint8_t);
+        return v;
+    }
+    case NEAP_BOOL: {
+        LOAD(uint8_t);
+        return v != 0;
+    }
+    case NEAP_UINT16: {
+        LOAD(uint16_t);
+        return v;
+    }
+    case NEAP_UINT32: {
+        LOAD(uint32_t);
+        return v;
+    }
+    case NEAP_INT64:
+    case NEAP_UINT64: {
+        LOAD(uint64_t);
+        return v;
+    }
+    default:
+        return 0;
+    }
+}
+
+void neap__store_bits(neap_dtype dtype, void *data, int64_t index, uint64_t bits)
+{
+    switch (neap_dtype_size(dtype)) {
+    case 1:
+        STORE(uint8_t, bits);
+        break;
+    case 2:
+        STORE(uint16_t, bits);
+        break;
+    case 4:
+        STORE(uint32_t, bits);
+        break;
+    default:
+        STORE(uint64_t, bits);
+        break;
+    }
+}
 
 double neap__element_number(neap_dtype dtype, const void *data, int64_t index)
 {
@@ -153,71 +233,63 @@ double neap__element_number(neap_dtype dtype, const void *data, int64_t index)
         LOAD(uint16_t);
         return (double)neap__bfloat_to_float(v);
     }
+    case NEAP_UINT64:
+        return (double)neap__element_bits(dtype, data, index);
     default:
-        return (double)neap__element_integer(dtype, data, index);
+        return (double)(int64_t)neap__element_bits(dtype, data, index);
     }
 }
 
 int64_t neap__element_integer(neap_dtype dtype, const void *data, int64_t index)
 {
-    switch (dtype) {
-    case NEAP_INT8: {
-        LOAD(int8_t);
-        return v;
+    if (neap__is_floating(dtype)) {
+        const double number = neap__element_number(dtype, data, index);
+        if (isnan(number))
+            return 0;
+        return number >= 0x1p63   ? INT64_MAX
+               : number < -0x1p63 ? INT64_MIN
+                                  : (int64_t)number;
     }
-    case NEAP_INT16: {
-        LOAD(int16_t);
-        return v;
+    const uint64_t bits = neap__element_bits(dtype, data, index);
+    return dtype == NEAP_UINT64 && bits > INT64_MAX ? INT64_MAX : (int64_t)bits;
+}
+
+uint64_t neap__element_unsigned(neap_dtype dtype, const void *data, int64_t index)
+{
+    if (neap__is_floating(dtype)) {
+        const double number = neap__element_number(dtype, data, index);
+        if (!(number > 0))
+            return 0;
+        return number >= 0x1p64 ? UINT64_MAX : (uint64_t)number;
     }
-    case NEAP_INT32: {
-        LOAD(int32_t);
-        return v;
-    }
-    case NEAP_INT64: {
-        LOAD(int64_t);
-        return v;
-    }
-    case NEAP_UINT8: {
-        LOAD(uint8_t);
-        return v;
-    }
-    case NEAP_BOOL: {
-        LOAD(uint8_t);
-        return v != 0;
-    }
-    default:
-        break;
-    }
-    if (!neap__is_floating(dtype))
-        return 0;
-    const double number = neap__element_number(dtype, data, index);
-    if (isnan(number))
-        return 0;
-    return number >= 0x1p63 ? INT64_MAX : number < -0x1p63 ? INT64_MIN : (int64_t)number;
+    const uint64_t bits = neap__element_bits(dtype, data, index);
+    return !neap__is_unsigned(dtype) && bits > INT64_MAX ? 0 : bits;
+}
+
+static bool store_half(neap_dtype dtype, void *data, int64_t index, float odd)
+{
+    const bool half = dtype == NEAP_FLOAT16;
+    const uint16_t bits = half ? neap__float_to_half(odd) : neap__float_to_bfloat(odd);
+    const uint16_t infinity = half ? 0x7C00 : 0x7F80;
+    if (isfinite(odd) && (bits & 0x7FFF) >= infinity)
+        return false;
+    STORE(uint16_t, bits);
+    return true;
 }
 
 /* A finite value must stay finite: a number that overflows is one the dtype cannot
  * hold. */
 static bool store_floating(neap_dtype dtype, void *data, int64_t index, double value)
 {
-    const bool finite = isfinite(value);
     if (dtype == NEAP_FLOAT64) {
         STORE(double, value);
         return true;
     }
-    if (dtype == NEAP_FLOAT32) {
-        if (finite && !isfinite((float)value))
-            return false;
-        STORE(float, value);
-        return true;
-    }
-    const float f = odd_float(value);
-    const bool half = dtype == NEAP_FLOAT16;
-    const uint16_t bits = half ? neap__float_to_half(f) : neap__float_to_bfloat(f);
-    const uint16_t infinity = half ? 0x7C00 : 0x7F80;
-    if (finite && (bits & 0x7FFF) >= infinity)
+    if (isfinite(value) && !isfinite((float)value))
         return false;
-    STORE(uint16_t, bits);
+    if (dtype != NEAP_FLOAT32)
+        return store_half(dtype, data, index, neap__odd_float(value));
+    STORE(float, value);
     return true;
 }
 
@@ -225,50 +297,61 @@ bool neap__store_number(neap_dtype dtype, void *data, int64_t index, double valu
 {
     if (neap__is_floating(dtype))
         return store_floating(dtype, data, index, value);
-    if (!(value >= -0x1p63 && value < 0x1p63) || value != trunc(value))
+    if (!(value >= -0x1p63 && value < 0x1p64) || value != trunc(value))
         return false;
-    return neap__store_integer(dtype, data, index, (int64_t)value);
+    return value < 0 ? neap__store_integer(dtype, data, index, (int64_t)value)
+                     : neap__store_unsigned(dtype, data, index, (uint64_t)value);
 }
 
+/* Integers become floats by one rounding, not two. */
 bool neap__store_integer(neap_dtype dtype, void *data, int64_t index, int64_t value)
 {
+    int64_t low;
+    uint64_t high;
+    if (value >= 0)
+        return neap__store_unsigned(dtype, data, index, (uint64_t)value);
     switch (dtype) {
     case NEAP_FLOAT32:
         STORE(float, value);
-        return true; /* one rounding, not two */
+        return true;
     case NEAP_FLOAT64:
+        STORE(double, value);
+        return true;
     case NEAP_FLOAT16:
     case NEAP_BFLOAT16:
-        return store_floating(dtype, data, index, (double)value);
-    case NEAP_INT8:
-        if (value != (int8_t)value)
-            return false;
-        STORE(int8_t, value);
-        return true;
-    case NEAP_INT16:
-        if (value != (int16_t)value)
-            return false;
-        STORE(int16_t, value);
-        return true;
-    case NEAP_INT32:
-        if (value != (int32_t)value)
-            return false;
-        STORE(int32_t, value);
-        return true;
-    case NEAP_INT64:
-        STORE(int64_t, value);
-        return true;
-    case NEAP_UINT8:
-        if (value != (uint8_t)value)
-            return false;
-        STORE(uint8_t, value);
-        return true;
-    case NEAP_BOOL:
-        if (value != 0 && value != 1)
-            return false;
-        STORE(uint8_t, value);
-        return true;
+        return store_half(dtype, data, index, neap__odd_float_of_signed(value));
     default:
-        return false;
+        if (neap_dtype_size(dtype) == 0)
+            return false;
+        neap__integer_range(dtype, &low, &high);
+        if (value < low)
+            return false;
+        neap__store_bits(dtype, data, index, (uint64_t)value);
+        return true;
+    }
+}
+
+bool neap__store_unsigned(neap_dtype dtype, void *data, int64_t index, uint64_t value)
+{
+    int64_t low;
+    uint64_t high;
+    switch (dtype) {
+    case NEAP_FLOAT32:
+        STORE(float, value);
+        return true;
+    case NEAP_FLOAT64:
+        STORE(double, value);
+        return true;
+    case NEAP_FLOAT16:
+    case NEAP_BFLOAT16:
+        return store_half(dtype, data, index, neap__odd_float_of_unsigned(value));
+    default:
+        if (neap_dtype_size(dtype) == 0)
+            return false;
+        neap__integer_range(dtype, &low, &high);
+        if (value > high)
+            return false;
+        neap__store_bits(dtype, data, index, value);
+        return true;
     }
 }

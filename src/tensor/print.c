@@ -267,11 +267,13 @@ static void add_element(neap__text *t, const format *f, const neap_tensor *tenso
             add_number(t, f, dtype, value);
         return;
     }
-    const int64_t value = neap__element_integer(dtype, tensor->data, index);
+    const uint64_t bits = neap__element_bits(dtype, tensor->data, index);
     if (dtype == NEAP_BOOL)
-        add_padded(t, value ? "True" : "False", f->left);
+        add_padded(t, bits ? "True" : "False", f->left);
+    else if (dtype == NEAP_UINT64)
+        neap__text_add(t, "%*" PRIu64, f->left, bits);
     else
-        neap__text_add(t, "%*" PRId64, f->left, value);
+        neap__text_add(t, "%*" PRId64, f->left, (int64_t)bits);
 }
 
 /* ---- The walk ---------------------------------------------------------------------- */

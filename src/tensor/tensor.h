@@ -17,6 +17,8 @@ static inline bool neap__is_integer(neap_dtype d)
 {
     return (d >= NEAP_INT8 && d <= NEAP_UINT8) || (d >= NEAP_UINT16 && d <= NEAP_UINT64);
 }
+/* Among the integers. */
+static inline bool neap__is_unsigned(neap_dtype d) { return d >= NEAP_UINT8; }
 static inline bool neap__is_numeric(neap_dtype d)
 {
     return neap__is_floating(d) || neap__is_integer(d);
@@ -31,27 +33,47 @@ typedef uint32_t neap__dtypes;
     (NEAP__BIT(NEAP_FLOAT32) | NEAP__BIT(NEAP_FLOAT64)) /* with kernels now */
 #define NEAP__INDEX (NEAP__BIT(NEAP_INT32) | NEAP__BIT(NEAP_INT64))
 #define NEAP__INTEGER                                                                    \
-    (NEAP__BIT(NEAP_INT8) | NEAP__BIT(NEAP_INT16) | NEAP__BIT(NEAP_UINT8) | NEAP__INDEX)
+    (NEAP__BIT(NEAP_INT8) | NEAP__BIT(NEAP_INT16) | NEAP__BIT(NEAP_UINT8) |              \
+     NEAP__BIT(NEAP_UINT16) | NEAP__BIT(NEAP_UINT32) | NEAP__BIT(NEAP_UINT64) |          \
+     NEAP__INDEX)
 #define NEAP__NUMERIC (NEAP__FLOATING | NEAP__INTEGER)
 #define NEAP__BOOLEAN NEAP__BIT(NEAP_BOOL)
 #define NEAP__ANY (NEAP__NUMERIC | NEAP__BOOLEAN)
 /* "float32, float64" into text. */
 void neap__text_dtypes(neap__text *t, neap__dtypes set);
 
+/* The ends of an integer dtype, or of bool: 0 and 1. */
+void neap__integer_range(neap_dtype dtype, int64_t *low, uint64_t *high);
+
 /* Conversions of one element (round to nearest even; NaN kept). */
 float neap__half_to_float(uint16_t h);
 uint16_t neap__float_to_half(float f);
 float neap__bfloat_to_float(uint16_t b);
 uint16_t neap__float_to_bfloat(float f);
-/* Element `index` of an array of `dtype`, as a number. 64-bit integers above 2^53 lose
- * bits in neap__element_number; neap__element_integer is exact for integers and
- * booleans. */
+/* The float from which the two above round as from the number itself: what a float cannot
+ * hold goes to the neighbour with an odd last bit, which no later rounding takes for a
+ * tie. */
+float neap__odd_float(double value);
+float neap__odd_float_of_signed(int64_t value);
+float neap__odd_float_of_unsigned(uint64_t value);
+
+/* Element `index` of an array of `dtype`, as a number: 64-bit integers above 2^53 lose
+ * bits. */
 double neap__element_number(neap_dtype dtype, const void *data, int64_t index);
+/* The same as an integer: exact for integers and booleans, but for those of uint64 from
+ * 2^63 on and negative ones of neap__element_unsigned, which end at the ends; fractions
+ * are dropped, and NaN is 0. */
 int64_t neap__element_integer(neap_dtype dtype, const void *data, int64_t index);
+uint64_t neap__element_unsigned(neap_dtype dtype, const void *data, int64_t index);
+/* An integer's or boolean's 64 bits, the sign in front; back again, where a dtype takes
+ * the lowest of them. */
+uint64_t neap__element_bits(neap_dtype dtype, const void *data, int64_t index);
+void neap__store_bits(neap_dtype dtype, void *data, int64_t index, uint64_t bits);
 /* Stores a number or integer if the dtype holds it exactly in range (floats round; 0.5 or
  * 2^63 for int64, 300 for uint8, 2 for bool are refused): false then, nothing stored. */
 bool neap__store_number(neap_dtype dtype, void *data, int64_t index, double value);
 bool neap__store_integer(neap_dtype dtype, void *data, int64_t index, int64_t value);
+bool neap__store_unsigned(neap_dtype dtype, void *data, int64_t index, uint64_t value);
 
 /* ---- Shapes (shape.c) -------------------------------------------------------------- */
 
