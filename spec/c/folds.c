@@ -39,12 +39,12 @@ static double folded(neap__reduction reduction, double earlier, double later)
 
 static double block_of_row(neap__reduction reduction, int64_t n, const double *x)
 {
-    double lane[32];
-    for (int j = 0; j < 32; j++)
+    double lane[16];
+    for (int j = 0; j < 16; j++)
         lane[j] = zero_of(reduction);
     for (int64_t i = 0; i < n; i++)
-        lane[i % 32] = folded(reduction, lane[i % 32], x[i]);
-    for (int half = 16; half > 0; half /= 2)
+        lane[i % 16] = folded(reduction, lane[i % 16], x[i]);
+    for (int half = 8; half > 0; half /= 2)
         for (int j = 0; j < half; j++)
             lane[j] = folded(reduction, lane[j], lane[j + half]);
     return lane[0];
@@ -75,7 +75,7 @@ static double pairs(neap__reduction reduction, int64_t n, const double *cells)
 static double cell_of(neap__reduction reduction, bool rows, int64_t length,
                       int64_t rounds, const double *x)
 {
-    const int64_t height = rows ? 512 : 32, blocks = (length + height - 1) / height;
+    const int64_t height = rows ? 512 : 64, blocks = (length + height - 1) / height;
     double *of_rounds = buffer((size_t)rounds * sizeof(double));
     double *of_blocks = buffer((size_t)blocks * sizeof(double));
     for (int64_t round = 0; round < rounds; round++) {
@@ -297,10 +297,10 @@ static void check_lengths(neap__isa isa, neap__reduction reduction)
 /* Rows of a block may come in several calls; rows may be apart. */
 static void check_calls(neap__isa isa, neap__reduction reduction)
 {
-    enum { STRIDE = 37, ROWS = 32 };
+    enum { STRIDE = 37, ROWS = 64 };
     const neap__fold *f = neap__find_fold(isa, reduction, NEAP_FLOAT32);
-    float x[ROWS * STRIDE], y[STRIDE];
-    _Alignas(NEAP__CELL) char cells[STRIDE * NEAP__CELL];
+    float x[ROWS * STRIDE], y[ROWS];
+    _Alignas(NEAP__CELL) char cells[ROWS * NEAP__CELL];
     double column[ROWS];
     fill(NEAP_FLOAT32, ROWS * STRIDE, x, reduction);
     for (int64_t n = 1; n <= STRIDE; n++) {
@@ -319,10 +319,8 @@ static void check_calls(neap__isa isa, neap__reduction reduction)
         f->rows(ROWS, n, STRIDE, x, cells);
         f->finish(ROWS, n, cells, y);
         for (int64_t r = 0; r < ROWS; r++) {
-            for (int64_t i = 0; i < n && i < ROWS; i++)
+            for (int64_t i = 0; i < n; i++)
                 column[i] = x[r * STRIDE + i];
-            if (n > ROWS)
-                break;
             const double cell = block_of_row(reduction, n, column);
             CHECK(y[r] ==
                   (float)(reduction == NEAP__REDUCE_mean ? cell / (double)n : cell));

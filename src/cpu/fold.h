@@ -30,8 +30,8 @@
 #include "cpu/program.h"
 #include "cpu/reduce.h"
 
-#define NEAP__LANES 32      /* of a block of contiguous elements */
-#define NEAP__BLOCK_ROWS 32 /* rows of a block, where columns are reduced */
+#define NEAP__LANES 16      /* of a block of contiguous elements */
+#define NEAP__BLOCK_ROWS 64 /* rows of a block, where columns are reduced */
 #define NEAP__CELL 16       /* the most bytes of a cell, and the alignment of all cells */
 
 /* One reduction for one dtype and instruction set. A cell is what has accumulated for one

@@ -24,7 +24,8 @@
 #define CHUNK (4 * PART) /* elements of a chunk, about */
 #define ENOUGH_STRIPS 64 /* so many are not cut into chunks */
 #define NEAR 4096        /* elements of the rows of a strip */
-#define BATCH 16         /* blocks of one long row that one call folds */
+#define AHEAD 8192       /* bytes that are asked of memory before they are needed */
+#define FEW 64           /* columns whose rows are one stream */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -204,34 +205,30 @@ static strip strip_of(const reduction *r, int64_t index, int worker)
 static void fold_exponentials(const reduction *r, const strip *s, const char *x,
                               int64_t n, void *cells);
 
+/* Asks memory for what follows the contiguous elements at hand: the processor alone
+ * foresees too little of a stream. */
+static void ask_ahead(const char *x, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch(x + AHEAD + at, 0, 2);
+}
+
 /* A block whose first element is at x: n of the length. */
 static void fold_block(const reduction *r, const strip *s, const char *x, int64_t n,
                        void *cells)
 {
+    const cut *c = r->cut;
     if (r->pass == EXPONENTIALS) {
         fold_exponentials(r, s, x, n, cells);
-    } else if (r->cut->rows) {
-        r->fold->rows(s->width, n, r->cut->length, x, cells);
+    } else if (c->rows) {
+        if (s->width == 1 || c->blocks == 1)
+            ask_ahead(x, (size_t)(s->width * n) * r->size);
+        r->fold->rows(s->width, n, c->length, x, cells);
     } else {
+        if (c->run < FEW)
+            ask_ahead(x, (size_t)(n * c->run) * r->size);
         r->fold->zero(s->width, cells);
-        r->fold->columns(n, s->width, r->cut->run, x, cells);
-    }
-}
-
-/* Whole blocks of one row, several in a call. */
-static void fold_batches(const reduction *r, neap__pairwise *p, const char *x,
-                         int64_t blocks)
-{
-    _Alignas(NEAP__CELL) char cells[BATCH * NEAP__CELL];
-    for (int64_t at = 0; at < blocks; at += BATCH) {
-        const int64_t m = least(BATCH, blocks - at);
-        r->fold->rows(m, NEAP__TILE, NEAP__TILE, x + (size_t)(at * NEAP__TILE) * r->size,
-                      cells);
-        for (int64_t i = 0; i < m; i++) {
-            memcpy(neap__pairwise_next(p), cells + (size_t)i * r->fold->cell,
-                   r->fold->cell);
-            neap__pairwise_push(p);
-        }
+        r->fold->columns(n, s->width, c->run, x, cells);
     }
 }
 
@@ -248,11 +245,6 @@ static void fold_round(const reduction *r, const strip *s, const char *x, int64_
     }
     neap__pairwise p;
     neap__pairwise_begin(&p, r->fold, s->width, s->blocks);
-    if (c->rows && s->width == 1 && r->pass != EXPONENTIALS) {
-        const int64_t whole = least(end, c->length / NEAP__TILE) - begin;
-        fold_batches(r, &p, x + (size_t)begin * step, whole);
-        begin += whole;
-    }
     for (int64_t b = begin; b < end; b++) {
         fold_block(r, s, x + (size_t)b * step, least(c->block, c->length - b * c->block),
                    neap__pairwise_next(&p));
