@@ -1,6 +1,9 @@
 /* kernels.c - rows, moves, random numbers and optimizers
  * against plain loops in double, for every instruction set that this machine has, and
  * with 1, 2 and 5 workers, whose results must have the same bits. */
+#include "cpu/move.h"
+#include "cpu/random.h"
+#include "cpu/update.h"
 #include "numbers.h"
 
 #include <float.h>
