@@ -206,15 +206,21 @@ static bool storable(const neap__formula *f, int x)
            kind == NEAP__TERM_TAIL || kind == NEAP__TERM_SPREAD;
 }
 
+static void add_result(neap__formula *f, int x)
+{
+    if (f->stores == NEAP__PROGRAM_STORES)
+        neap__fail(f->err, NEAP_ELIMIT, "a formula of more than %d results",
+                   NEAP__PROGRAM_STORES);
+    else
+        f->store[f->stores++] = (int16_t)x;
+}
+
+void neap__formula_skip(neap__formula *f) { add_result(f, -1); }
+
 void neap__formula_store(neap__formula *f, int x)
 {
     if (neap__failed(f->err))
         return;
-    if (f->stores == NEAP__PROGRAM_STORES) {
-        neap__fail(f->err, NEAP_ELIMIT, "a formula of more than %d results",
-                   NEAP__PROGRAM_STORES);
-        return;
-    }
     if (!storable(f, x)) { /* a term of its own, told from the others by a number */
         const double which[2] = {(double)f->stores, 0};
         neap__term again = f->term[x];
@@ -224,5 +230,5 @@ void neap__formula_store(neap__formula *f, int x)
                 : neap__formula_element(f, NEAP__ELEMENT_copy, (neap_dtype)again.dtype,
                                         &x, 1, which);
     }
-    f->store[f->stores++] = (int16_t)x;
+    add_result(f, x);
 }

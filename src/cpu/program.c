@@ -76,6 +76,8 @@ static void find_live(compiler *c)
     for (int t = 0; t < f->terms; t++)
         c->result[t] = -1;
     for (int s = 0; s < f->stores; s++) {
+        if (f->store[s] < 0)
+            continue;
         c->live[f->store[s]] = true;
         c->result[f->store[s]] = (int16_t)s;
     }
@@ -138,6 +140,8 @@ static int spare_result(const compiler *c, int t)
             reader = f->term[u].in[k] == t ? u : reader;
     for (int s = 0; s < f->stores; s++) {
         const int v = f->store[s];
+        if (v < 0)
+            continue;
         bool taken = v < reader || c->pass[v] < c->needed[t] || !is_tile(&f->term[v]) ||
                      neap_dtype_size((neap_dtype)f->term[v].dtype) !=
                          neap_dtype_size((neap_dtype)f->term[t].dtype);

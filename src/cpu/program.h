@@ -102,6 +102,8 @@ void neap__formula_check(neap__formula *f, int index, int64_t limit, const char 
                          const void *owner);
 /* The next result. */
 void neap__formula_store(neap__formula *f, int x);
+/* The next result is not wanted: its place in the call is not looked at. */
+void neap__formula_skip(neap__formula *f);
 
 /* ---- Programs (program.c) -------------------------------------------------------- */
 

@@ -313,6 +313,15 @@ static unsigned allowed_of(const neap_node *n, const neap__binding *b, uint32_t 
     return b->in_places ? b->in_places[result] : result ? 0 : b->in_place;
 }
 
+/* Whether result `part` of item `root` is an item that has a place of its own: it is read
+ * in this stage or leaves it. */
+static bool has_place(const neap__emitter *e, uint32_t root, uint32_t part)
+{
+    uint32_t at = part_item(e, root, part);
+    return at != NEAP__NONE &&
+           (part < e->s->items[root].node->written_count || e->s->items[at].live);
+}
+
 static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
 {
     neap__plan *p = e->plan;
@@ -328,21 +337,18 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
                          .workers = e->target->workers,
                          .arena = &p->arena,
                          .err = e->err};
+    uint32_t root = (uint32_t)(item - e->s->items);
     if (neap__several(item->node))
-        b->out = p->several[item - e->s->items];
+        b->out = p->several[root];
+    for (uint32_t part = item->node->written_count; part < item->part_count; part++) {
+        uint32_t result = part - item->node->written_count;
+        if (result < 32 && !has_place(e, root, part))
+            b->unread |= 1u << result;
+    }
     int status = item->node->op->bind(b);
     if (status)
         neap__blame(e->err, item->node);
     return status;
-}
-
-/* Whether result `part` of item `root` is an item that has a place of its own: it is read
- * in this stage or leaves it. */
-static bool has_place(const neap__emitter *e, uint32_t root, uint32_t part)
-{
-    uint32_t at = part_item(e, root, part);
-    return at != NEAP__NONE &&
-           (part < e->s->items[root].node->written_count || e->s->items[at].live);
 }
 
 /* Bytes for the results that nobody reads, needed while the kernel runs; none where it
