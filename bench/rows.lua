@@ -3,6 +3,8 @@
 -- given, which take turns and are shown side by side:
 --
 --     lua5.4 bench/rows.lua build [other/build...]
+--
+-- CASES=pattern measures only those whose names match it.
 
 local SHAPES <const> = { { 4096, 1024 }, { 4096, 10 }, { 64, 50000 } }
 local REPEATS <const>, SECONDS <const> = 7, 0.06
@@ -31,7 +33,9 @@ local function cases(neap)
 
   local list = {}
   local function case(name, fetches)
-    list[#list + 1] = { name, fetches }
+    if name:find(os.getenv "CASES" or "") then
+      list[#list + 1] = { name, fetches }
+    end
   end
   for _, shape in ipairs(SHAPES) do
     local rows, columns = shape[1], shape[2]

@@ -140,8 +140,9 @@ static double **evaluate(const neap__formula *f, const void *const *operands)
                                     s.count, step, s.inner == 1, from + first);
             } else if (t->kind == NEAP__TERM_PICK) {
                 to[e] = from[first + (int64_t)value[t->in[1]][e]];
-            } else if (t->kind == NEAP__TERM_HOT) {
-                to[e] = from[e] == (double)c;
+            } else if (t->kind == NEAP__TERM_PUT) {
+                const bool own = value[t->in[1]][e] == (double)c;
+                to[e] = value[t->in[own ? 2 : 0]][e];
             } else if (t->kind == NEAP__TERM_TAIL && e < s.count) {
                 to[e] = reduced((neap__reduction)t->code, (neap_dtype)t->dtype, s.outer,
                                 s.count, false, from + e);
@@ -259,7 +260,8 @@ static int random_term(neap_dtype dtype, const int *terms, int count, int index,
     case 7:
         return neap__formula_pick(&formula, x, index - 1);
     case 8:
-        return neap__formula_hot(&formula, dtype, index - 1);
+        return neap__formula_put(&formula, x, index - 1,
+                                 neap__formula_fold(&formula, NEAP__REDUCE_max, y));
     default:
         return unary(NEAP__ELEMENT_tanh, binary(codes[next_below(4)], x, y));
     }

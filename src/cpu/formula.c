@@ -167,9 +167,14 @@ int neap__formula_pick(neap__formula *f, int x, int index)
     return add(f, &term);
 }
 
-int neap__formula_hot(neap__formula *f, neap_dtype dtype, int index)
+int neap__formula_put(neap__formula *f, int x, int index, int value)
 {
-    return add_unary(f, NEAP__TERM_HOT, dtype, 0, index, false);
+    neap__term term = empty(NEAP__TERM_PUT, (neap_dtype)f->term[x].dtype);
+    term.count = 3;
+    term.in[0] = (int16_t)neap__formula_spread(f, x);
+    term.in[1] = (int16_t)index;
+    term.in[2] = (int16_t)value;
+    return add(f, &term);
 }
 
 /* ---- Checks and results ------------------------------------------------------------ */
@@ -203,7 +208,8 @@ static bool storable(const neap__formula *f, int x)
         if (f->store[s] == x)
             return false;
     return kind == NEAP__TERM_ELEMENT || kind == NEAP__TERM_FOLD ||
-           kind == NEAP__TERM_TAIL || kind == NEAP__TERM_SPREAD;
+           kind == NEAP__TERM_TAIL || kind == NEAP__TERM_SPREAD ||
+           kind == NEAP__TERM_PUT;
 }
 
 static void add_result(neap__formula *f, int x)

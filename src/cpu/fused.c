@@ -23,7 +23,6 @@
 
 #include <string.h>
 
-#define SPAN (32 * NEAP__TILE) /* elements of a part of a plain program */
 #define SLOTS 320
 
 /* What one worker holds while it does a part. */
@@ -105,6 +104,8 @@ static char *lay_loads(span *s, const void *const *in, const void *tile, int64_t
         scratch += 2 * p->tile_bytes;
         if (load->pattern == NEAP__LOAD_WHOLE && !load->accumulator)
             s->from[i] += (load->offset + s->base) * load->width;
+        else if (load->pattern == NEAP__LOAD_SCALAR && load->single)
+            s->buffer[i] = (char *)from + load->offset * load->width;
         else if (load->pattern == NEAP__LOAD_SCALAR)
             neap__load_bring(load, p->rank, p->dims, from, 0, m, s->buffer[i]);
         else if (short_period(p, load) && s->laid_out)
@@ -302,17 +303,19 @@ static void pick(const span *s, const neap__step *step, const char *x, char *to)
     }
 }
 
-static void make_hot(const span *s, const neap__step *step, char *to)
+static void put(const span *s, const neap__step *step, const char *x, char *to)
 {
     const neap__program *p = s->p;
-    const neap_dtype dtype = (neap_dtype)p->load[step->in[0]].dtype;
+    const neap_dtype dtype = (neap_dtype)p->load[step->in[1]].dtype;
     const int64_t first = p->together ? 0 : s->begin - s->group_at;
     const int64_t n = p->together ? p->count : s->n;
-    memset(to, 0, (size_t)s->n * step->width);
+    const char *value = s->place[step->in[2]];
+    if (to != x)
+        memcpy(to, x, (size_t)s->n * step->width);
     for (int64_t g = 0; g < s->values; g++) {
-        const int64_t at = neap__element_integer(dtype, s->place[step->in[0]], g) - first;
+        const int64_t at = neap__element_integer(dtype, s->place[step->in[1]], g) - first;
         if (at >= 0 && at < n)
-            neap__store_number((neap_dtype)step->dtype, to, g * n + at, 1);
+            memcpy(to + (g * n + at) * step->width, value + g * step->width, step->width);
     }
 }
 
@@ -337,12 +340,26 @@ static void do_other(span *s, const neap__step *step, char *to)
     case NEAP__TERM_PICK:
         pick(s, step, x, to);
         return;
-    case NEAP__TERM_HOT:
-        make_hot(s, step, to);
+    case NEAP__TERM_PUT:
+        put(s, step, x, to);
         return;
     default:
         neap__load_put(p->rank, p->dims, p->results, step->width, s->out[step->index],
                        s->begin, s->n, x);
+    }
+}
+
+/* An element function of one value for each group and a tile. */
+static void do_by_group(const span *s, const neap__step *step, const void **operands,
+                        char *to)
+{
+    const neap__program *p = s->p;
+    const int64_t run = p->together ? p->count : s->n, from = step->from_width;
+    for (int64_t g = 0; g < s->values; g++) {
+        step->function(run, to, operands, step->params);
+        to += run * step->width;
+        for (int k = 0; k < 2; k++)
+            operands[k] = (const char *)operands[k] + (k == step->one ? from : run * from);
     }
 }
 
@@ -356,7 +373,11 @@ static inline void do_steps(span *s, int first, int end)
             const void *operands[3];
             for (int k = 0; k < step->inputs; k++)
                 operands[k] = s->place[step->in[k]];
-            step->function(step->group ? s->values : s->n, to, operands, step->params);
+            if (step->by_group)
+                do_by_group(s, step, operands, to);
+            else
+                step->function(step->group ? s->values : s->n, to, operands,
+                               step->params);
         } else {
             do_other(s, step, to);
         }
@@ -400,8 +421,9 @@ static void plain_job(void *context, int64_t part, int worker)
 {
     const neap__call *call = context;
     const neap__program *p = call->args;
-    const int64_t begin = part * SPAN, rest = p->size - begin;
-    neap__program_span(p, call->in, call->out, NULL, begin, rest < SPAN ? rest : SPAN,
+    const int64_t begin = part * p->part, rest = p->size - begin;
+    neap__program_span(p, call->in, call->out, NULL, begin,
+                       rest < p->part ? rest : p->part,
                        (char *)call->scratch + (size_t)worker * p->worker);
 }
 
@@ -742,8 +764,8 @@ int neap__cpu_program(const neap__call *call)
 {
     const neap__program *p = call->args;
     if (p->plain) {
-        if (p->size > SPAN)
-            neap__team_run(call->team, (p->size + SPAN - 1) / SPAN, plain_job,
+        if (p->size > p->part)
+            neap__team_run(call->team, (p->size + p->part - 1) / p->part, plain_job,
                            (void *)call);
         else if (p->size > 0)
             neap__program_span(p, call->in, call->out, NULL, 0, p->size, call->scratch);

@@ -17,6 +17,7 @@ enum {
     NEAR_BYTES = 32768, /* of the tiles in flight: the L1 cache, about */
     MOST_TILE = 4096,   /* elements; fewer than NEAP__TILE only where there are no more */
     SPAN = 16384,       /* elements of a part of a parallel job, about */
+    LONG_ROW = 64,      /* elements of a group that are worth a call */
     FEW_GROUPS = 16,    /* too few to be the parts themselves */
     MOST_PARTS = 64,    /* of one group: each has accumulators of its own */
     TAIL_PARTS = 32,
@@ -33,6 +34,7 @@ typedef struct compiler {
     uint8_t pass[NEAP__PROGRAM_TERMS];   /* in which a term is computed */
     uint8_t needed[NEAP__PROGRAM_TERMS]; /* the last pass that reads it */
     bool kept[NEAP__PROGRAM_TERMS];
+    uint8_t one[NEAP__PROGRAM_TERMS];    /* 1 + the operand that has one element, or 0 */
     int16_t result[NEAP__PROGRAM_TERMS]; /* that it is, or whose memory it is kept in */
     int16_t slot[NEAP__PROGRAM_TERMS];
     neap__load load[MOST_LOADS];
@@ -70,6 +72,46 @@ static bool is_tile(const neap__term *t)
     return !t->group && !is_load(t) && t->kind != NEAP__TERM_TAIL;
 }
 
+/* Is the load one element for the whole domain? */
+static bool is_single(const neap__formula *f, const neap__term *t)
+{
+    for (int d = 0; t->kind == NEAP__TERM_LOAD && d < f->rank; d++)
+        if (f->dims[d] != 1 && f->view[t->code].strides[d] != 0)
+            return false;
+    return t->kind == NEAP__TERM_NUMBER ||
+           (t->kind == NEAP__TERM_LOAD && !t->accumulator);
+}
+
+/* Which of two operands has one element, for all of the tile or for each group: there
+ * are functions that take it so. Groups must be long, or each would cost a call. */
+static void find_one(compiler *c, bool whole)
+{
+    const neap__formula *f = c->f;
+    const neap__program *p = c->p;
+    const bool rows = p->inner == 1 && (!whole || p->count >= LONG_ROW);
+    for (int t = 0; t < f->terms; t++) {
+        const neap__term *term = &f->term[t];
+        c->one[t] = 0;
+        for (int k = 0; k < 2 && term->kind == NEAP__TERM_ELEMENT && !term->group; k++) {
+            const neap__term *x = &f->term[term->in[k]];
+            if (((x->kind == NEAP__TERM_SPREAD && rows) || is_single(f, x)) &&
+                !is_single(f, &f->term[term->in[!k]]) &&
+                neap__find_element_one(f->isa, term->code, (neap_dtype)x->dtype,
+                                       (neap_dtype)term->dtype, k))
+                c->one[t] = (uint8_t)(k + 1);
+        }
+    }
+}
+
+/* Operand k of term t: of what has one element for each group, the value of the groups. */
+static int operand_of(const compiler *c, int t, int k)
+{
+    const int x = c->f->term[t].in[k];
+    return c->one[t] == k + 1 && c->f->term[x].kind == NEAP__TERM_SPREAD
+               ? c->f->term[x].in[0]
+               : x;
+}
+
 static void find_live(compiler *c)
 {
     const neap__formula *f = c->f;
@@ -83,7 +125,7 @@ static void find_live(compiler *c)
     }
     for (int t = f->terms; t-- > 0;)
         for (int k = 0; c->live[t] && k < f->term[t].count; k++)
-            c->live[f->term[t].in[k]] = true;
+            c->live[operand_of(c, t, k)] = true;
 }
 
 /* A fold's result is there when its pass has ended. */
@@ -95,9 +137,9 @@ static void find_passes(compiler *c)
         const neap__term *term = &f->term[t];
         int pass = 0;
         for (int k = 0; k < term->count; k++) {
-            const neap__term *in = &f->term[term->in[k]];
-            const bool folded = by_tile(in) && in->group;
-            pass = (int)most(pass, c->pass[term->in[k]] + folded);
+            const int x = operand_of(c, t, k);
+            const bool folded = by_tile(&f->term[x]) && f->term[x].group;
+            pass = (int)most(pass, c->pass[x] + folded);
         }
         c->pass[t] = (uint8_t)pass;
         last = c->live[t] && pass > last ? pass : last;
@@ -162,7 +204,7 @@ static void find_kept(compiler *c)
         cost[t] = cost_of(&f->term[t]);
         for (int k = 0; f->term[t].kind == NEAP__TERM_ELEMENT && k < f->term[t].count;
              k++)
-            cost[t] += cost[f->term[t].in[k]];
+            cost[t] += f->term[operand_of(c, t, k)].group ? 0 : cost[f->term[t].in[k]];
     }
     for (int t = f->terms; t-- > 0;) {
         c->needed[t] = (uint8_t)most(c->needed[t], c->pass[t]);
@@ -178,7 +220,7 @@ static void find_kept(compiler *c)
         }
         const int until = again && !c->kept[t] ? c->needed[t] : c->pass[t];
         for (int k = 0; k < f->term[t].count; k++) {
-            uint8_t *needed = &c->needed[f->term[t].in[k]];
+            uint8_t *needed = &c->needed[operand_of(c, t, k)];
             *needed = (uint8_t)most(*needed, until);
         }
     }
@@ -201,6 +243,7 @@ static int16_t load_slot(compiler *c, int t)
     load->width = (uint8_t)neap_dtype_size((neap_dtype)term->dtype);
     load->group = term->group;
     load->accumulator = term->accumulator;
+    load->single = true;
     load->operand = -1;
     if (term->kind == NEAP__TERM_NUMBER) {
         neap__store_number((neap_dtype)term->dtype, load->number, 0, term->params[0]);
@@ -257,19 +300,18 @@ static neap__step *new_step(compiler *c)
 }
 
 /* A result whose elements lie apart. */
-static void add_put(compiler *c, int t)
+static void add_scatter(compiler *c, int t)
 {
-    const neap__step *value = &c->step[c->slot[t] - BASE];
-    const uint8_t width = value->width;
-    neap__step *put = new_step(c);
-    if (!put)
+    const uint8_t width = c->step[c->slot[t] - BASE].width;
+    neap__step *step = new_step(c);
+    if (!step)
         return;
-    put->kind = NEAP__STEP_PUT;
-    put->width = width;
-    put->inputs = 1;
-    put->in[0] = c->slot[t];
-    put->index = c->result[t];
-    put->where = NEAP__IN_STORE;
+    step->kind = NEAP__STEP_SCATTER;
+    step->width = width;
+    step->inputs = 1;
+    step->in[0] = c->slot[t];
+    step->index = c->result[t];
+    step->where = NEAP__IN_STORE;
 }
 
 static void add_step(compiler *c, int t)
@@ -279,8 +321,10 @@ static void add_step(compiler *c, int t)
     const neap__term *term = &f->term[t];
     int16_t in[3] = {0};
     for (int k = 0; k < term->count; k++) {
-        const int x = term->in[k];
+        const int x = operand_of(c, t, k);
         in[k] = is_load(&f->term[x]) ? load_slot(c, x) : c->slot[x];
+        if (is_load(&f->term[x]) && c->one[t] != k + 1)
+            c->load[in[k]].single = false;
     }
     neap__step *step = new_step(c);
     if (!step)
@@ -296,8 +340,14 @@ static void add_step(compiler *c, int t)
     step->where = (uint8_t)place_of(c, t, &step->index);
     if (term->kind == NEAP__TERM_ELEMENT) {
         const int from = term->in[term->count == 3 ? 1 : 0];
-        step->function = neap__find_element(f->isa, term->code,
-                                            (neap_dtype)f->term[from].dtype, dtype);
+        const neap_dtype of = (neap_dtype)f->term[from].dtype;
+        step->one = (int8_t)(c->one[t] - 1);
+        step->by_group = step->one >= 0 && f->term[operand_of(c, t, step->one)].group;
+        step->from_width = (uint8_t)neap_dtype_size(of);
+        step->function =
+            step->one >= 0
+                ? neap__find_element_one(f->isa, term->code, of, dtype, step->one)
+                : neap__find_element(f->isa, term->code, of, dtype);
     } else if (term->kind == NEAP__TERM_FOLD || term->kind == NEAP__TERM_TAIL) {
         int *count = term->kind == NEAP__TERM_FOLD ? &p->folds : &p->tails;
         step->folds = neap__find_fold(f->isa, (neap__reduction)term->code, dtype);
@@ -308,7 +358,7 @@ static void add_step(compiler *c, int t)
     }
     c->slot[t] = (int16_t)(BASE + p->steps - 1);
     if (c->result[t] >= 0 && p->scattered && is_tile(term) && c->current == c->pass[t])
-        add_put(c, t);
+        add_scatter(c, t);
 }
 
 /* Which terms the body of the current pass computes: its own, and what these need of
@@ -324,7 +374,7 @@ static void find_body(const compiler *c, bool *wanted)
         wanted[t] = wanted[t] || (c->pass[t] == c->current &&
                                   (term->kind != NEAP__TERM_SPREAD || c->result[t] >= 0));
         for (int k = 0; wanted[t] && k < term->count; k++) {
-            const int x = term->in[k];
+            const int x = operand_of(c, t, k);
             if (is_tile(&f->term[x]) && !is_held(c, x))
                 wanted[x] = true;
         }
@@ -393,18 +443,20 @@ static void assign_tiles(compiler *c, const neap__pass *pass)
     }
     for (int i = pass->first; i < pass->end; i++) {
         neap__step *step = &c->step[i];
+        const bool in_place =
+            step->kind == NEAP__TERM_ELEMENT || step->kind == NEAP__TERM_PUT;
         int freed[3], count = 0;
         for (int k = 0; k < step->inputs; k++) {
             const int from = step->in[k] - BASE;
             if (from < pass->first || last[from] != i ||
                 c->step[from].where != NEAP__IN_TILE)
                 continue;
-            if (step->kind == NEAP__TERM_ELEMENT && c->step[from].width == step->width)
+            if (in_place && c->step[from].width == step->width)
                 taken[c->step[from].index] = false;
             else
                 freed[count++] = c->step[from].index;
         }
-        if (step->where == NEAP__IN_TILE && step->kind != NEAP__STEP_PUT) {
+        if (step->where == NEAP__IN_TILE && step->kind != NEAP__STEP_SCATTER) {
             int tile = 0;
             while (taken[tile])
                 tile++;
@@ -428,6 +480,7 @@ static void add_steps(compiler *c, bool whole)
     memset(c->slot, 0xFF, sizeof c->slot);
     memset(c->kept, 0, sizeof c->kept);
     memset(c->needed, 0, sizeof c->needed);
+    find_one(c, whole);
     find_live(c);
     if (whole) {
         memset(c->pass, 0, sizeof c->pass);
@@ -446,6 +499,50 @@ static void add_steps(compiler *c, bool whole)
     }
     for (int s = 0; s < p->passes && !neap__failed(f->err); s++)
         assign_tiles(c, &c->passes[s]);
+}
+
+/* ---- Loads ------------------------------------------------------------------------- */
+
+static void lay_loads(compiler *c)
+{
+    neap__program *p = c->p;
+    const neap__formula *f = c->f;
+    neap__load *of_domain[MOST_LOADS + 1], *of_groups[MOST_LOADS];
+    neap__load results = {.width = 1};
+    int domain = 0, groups = 0;
+    for (int i = 0; i < p->loads; i++) {
+        if (c->load[i].group)
+            of_groups[groups++] = &c->load[i];
+        else
+            of_domain[domain++] = &c->load[i];
+    }
+    if (p->scattered) {
+        memcpy(results.strides, p->results, sizeof results.strides);
+        of_domain[domain++] = &results;
+    }
+    for (int i = 0; i < groups; i++) { /* their strides along `count` are 0 */
+        int to = 0;
+        for (int d = 0; d < f->rank; d++)
+            if (!(f->folded >> d & 1))
+                of_groups[i]->strides[to++] = of_groups[i]->strides[d];
+    }
+    int rank = 0;
+    for (int d = 0; d < f->rank; d++)
+        if (!(f->folded >> d & 1))
+            p->group_dims[rank++] = f->dims[d];
+    memcpy(p->dims, f->dims, sizeof p->dims);
+    p->rank = neap__load_collapse(f->rank, p->dims, of_domain, domain);
+    p->group_rank = neap__load_collapse(rank, p->group_dims, of_groups, groups);
+    for (int i = 0; i < p->loads; i++) {
+        neap__load *load = &c->load[i];
+        neap__load_classify(load, load->group ? p->group_rank : p->rank,
+                            load->group ? p->group_dims : p->dims);
+        if (load->operand < 0 && load->pattern == NEAP__LOAD_WHOLE)
+            load->pattern = NEAP__LOAD_SCALAR; /* a number has no address of its own */
+        if (load->accumulator)
+            load->pattern = NEAP__LOAD_WHOLE;
+    }
+    memcpy(p->results, results.strides, sizeof p->results);
 }
 
 /* ---- Sizes ------------------------------------------------------------------------- */
@@ -501,15 +598,16 @@ static int64_t near_elements(const compiler *c)
     return least(most(blocks, 1) * NEAP__TILE, MOST_TILE);
 }
 
-static void cut_groups(neap__program *p, int64_t near)
+static void cut_groups(const compiler *c, int64_t near)
 {
+    neap__program *p = c->p;
     const int64_t whole = p->count * p->inner;
     p->lanes = p->inner;
     p->split = 1;
     p->together = 0;
     p->tile = near;
     if (whole <= near && whole > 0) {
-        p->together = least(near / whole, most(p->outer, 1));
+        p->together = whole >= NEAP__TILE ? 1 : least(near / whole, most(p->outer, 1));
         p->tile = p->together * whole;
     } else if (p->inner > near) {
         p->split = quotient_up(p->inner, near);
@@ -520,6 +618,12 @@ static void cut_groups(neap__program *p, int64_t near)
     if (p->plain) {
         p->together = 0;
         p->tile = least(near, most(p->size, 1));
+        for (int i = 0; i < p->loads; i++) { /* which then need no laying out */
+            const neap__load *load = &c->load[i];
+            if (load->pattern == NEAP__LOAD_PERIODIC && load->period >= NEAP__TILE &&
+                load->period < p->tile)
+                p->tile = load->period;
+        }
     }
     p->apart = !p->together && !p->plain && !p->tails &&
                p->outer * p->split < FEW_GROUPS && p->size > 2 * SPAN;
@@ -543,6 +647,10 @@ static void cut_parts(neap__program *p)
         while (p->part * block_elements(p) < SPAN ||
                quotient_up(blocks_of(p), p->part) > MOST_PARTS)
             p->part *= 2;
+        return;
+    }
+    if (p->plain) {
+        p->part = most(SPAN / p->tile, 1) * p->tile;
         return;
     }
     const int64_t group = most(p->count * p->lanes, 1);
@@ -615,49 +723,7 @@ size_t neap__program_scratch(const neap__program *p, int workers)
     return p->shared + p->worker * (size_t)workers;
 }
 
-/* ---- Loads ------------------------------------------------------------------------- */
-
-static void lay_loads(compiler *c)
-{
-    neap__program *p = c->p;
-    const neap__formula *f = c->f;
-    neap__load *of_domain[MOST_LOADS + 1], *of_groups[MOST_LOADS];
-    neap__load results = {.width = 1};
-    int domain = 0, groups = 0;
-    for (int i = 0; i < p->loads; i++) {
-        if (c->load[i].group)
-            of_groups[groups++] = &c->load[i];
-        else
-            of_domain[domain++] = &c->load[i];
-    }
-    if (p->scattered) {
-        memcpy(results.strides, p->results, sizeof results.strides);
-        of_domain[domain++] = &results;
-    }
-    for (int i = 0; i < groups; i++) { /* their strides along `count` are 0 */
-        int to = 0;
-        for (int d = 0; d < f->rank; d++)
-            if (!(f->folded >> d & 1))
-                of_groups[i]->strides[to++] = of_groups[i]->strides[d];
-    }
-    int rank = 0;
-    for (int d = 0; d < f->rank; d++)
-        if (!(f->folded >> d & 1))
-            p->group_dims[rank++] = f->dims[d];
-    memcpy(p->dims, f->dims, sizeof p->dims);
-    p->rank = neap__load_collapse(f->rank, p->dims, of_domain, domain);
-    p->group_rank = neap__load_collapse(rank, p->group_dims, of_groups, groups);
-    for (int i = 0; i < p->loads; i++) {
-        neap__load *load = &c->load[i];
-        neap__load_classify(load, load->group ? p->group_rank : p->rank,
-                            load->group ? p->group_dims : p->dims);
-        if (load->operand < 0 && load->pattern == NEAP__LOAD_WHOLE)
-            load->pattern = NEAP__LOAD_SCALAR; /* a number has no address of its own */
-        if (load->accumulator)
-            load->pattern = NEAP__LOAD_WHOLE;
-    }
-    memcpy(p->results, results.strides, sizeof p->results);
-}
+/* ---- The program ------------------------------------------------------------------- */
 
 static void note_reads(compiler *c)
 {
@@ -677,8 +743,6 @@ static void note_reads(compiler *c)
         }
 }
 
-/* ---- The program ------------------------------------------------------------------- */
-
 static void *copied(const neap__formula *f, const void *from, int count, size_t width)
 {
     void *to = neap__arena_array(f->arena, (size_t)count + 1, width, f->err);
@@ -697,7 +761,6 @@ static bool fill(compiler *c)
     p->read = neap__arena_alloc(f->arena, (size_t)p->loads + 1, f->err);
     if (!p->written || !p->read)
         return false;
-    lay_loads(c);
     note_reads(c);
     for (int i = 0; i < p->steps; i++)
         for (int k = 0; k < c->step[i].inputs; k++)
@@ -734,13 +797,15 @@ neap__program *neap__program_make(const neap__formula *f)
     p->plain = is_plain(f);
     see_domain(p, f);
     add_steps(&c, true);
-    cut_groups(p, near_elements(&c));
+    lay_loads(&c);
+    cut_groups(&c, near_elements(&c));
     if (!p->together && !p->plain) {
         const bool apart = p->apart; /* what is kept hangs on it */
         add_steps(&c, false);
+        lay_loads(&c);
         const int64_t near = near_elements(&c);
         if (p->count * p->inner > near)
-            cut_groups(p, near);
+            cut_groups(&c, near);
         p->apart = p->apart && apart;
     }
     if (neap__failed(f->err))

@@ -35,7 +35,7 @@ typedef enum neap__term_kind {
     NEAP__TERM_FOLD,    /* a term reduced over `count` */
     NEAP__TERM_TAIL,    /* a term reduced over `outer` (inner is 1): a result alone */
     NEAP__TERM_PICK,    /* the element of each group at its index (inner is 1) */
-    NEAP__TERM_HOT      /* 1 at each group's index, else 0 (inner is 1) */
+    NEAP__TERM_PUT      /* a term with another value at each group's index (inner is 1) */
 } neap__term_kind;
 
 typedef struct neap__term {
@@ -96,7 +96,7 @@ int neap__formula_fold(neap__formula *f, neap__reduction reduction, int x);
 int neap__formula_tail(neap__formula *f, neap__reduction reduction, int x);
 /* `index` loads an integer for each group. */
 int neap__formula_pick(neap__formula *f, int x, int index);
-int neap__formula_hot(neap__formula *f, neap_dtype dtype, int index);
+int neap__formula_put(neap__formula *f, int x, int index, int value);
 /* What term `index` loads is checked before the program begins. */
 void neap__formula_check(neap__formula *f, int index, int64_t limit, const char *name,
                          const void *owner);
@@ -113,6 +113,7 @@ typedef struct neap__load {
     uint8_t width;   /* bytes of an element */
     bool group;      /* over the groups; else over the domain */
     bool accumulator;
+    bool single;     /* SCALAR: steps read one element alone */
     int16_t operand; /* of the call; -1: `number` */
     int64_t offset;  /* of the first element */
     int64_t period;  /* PERIODIC: elements of the operand; ROWS: elements of a row */
@@ -130,11 +131,14 @@ typedef enum neap__where {
 } neap__where;
 
 typedef struct neap__step {
-    uint8_t kind; /* neap__term_kind; or NEAP__STEP_PUT */
+    uint8_t kind; /* neap__term_kind; or NEAP__STEP_SCATTER */
     uint8_t dtype, width;
     uint8_t inputs; /* 1 to 3 */
     uint8_t where;  /* neap__where */
     bool group;     /* over the groups */
+    int8_t one;     /* the operand that has one element, or -1 */
+    bool by_group;  /* one for each group */
+    uint8_t from_width; /* bytes of an operand's element */
     int16_t index;  /* of the register, result or buffer */
     int16_t in[3];  /* below `loads`, that load; else step in - loads */
     int16_t fold;   /* FOLD, TAIL: its place among its kind */
@@ -142,7 +146,7 @@ typedef struct neap__step {
     const struct neap__fold *folds;
     double params[2];
 } neap__step;
-#define NEAP__STEP_PUT 16 /* a tile goes to a result whose elements lie apart */
+#define NEAP__STEP_SCATTER 16 /* a tile goes to a result whose elements lie apart */
 
 /* Steps that go through a group together: up to `body` once, the others for each of its
  * tiles. */
@@ -164,7 +168,7 @@ typedef struct neap__program {
     int64_t together; /* whole groups in a tile; 0: a group takes several tiles */
     int64_t lanes;    /* columns of a group: all of `inner`, or as many as fit a tile */
     int64_t split;    /* groups side by side: inner / lanes, rounded up */
-    int64_t part;     /* groups of a part; apart: blocks (fold.h) of a part of a group */
+    int64_t part; /* groups of a part; plain: elements; apart: blocks (fold.h) of a group */
     int loads, steps, passes, stores, folds, tails, checks;
     int tiles, registers, kept; /* tile registers, registers of groups, buffers */
     neap__load *load;

@@ -34,7 +34,8 @@ enum { NEAP__UPDATE_DESCENT, NEAP__UPDATE_MOMENTUM, NEAP__UPDATE_ADAM, NEAP__UPD
 
 /* By dtype; what a table lacks, the generic one has. */
 typedef struct neap__vectors {
-    neap__element *const *element[NEAP__DTYPES]; /* by code */
+    neap__element *const *element[NEAP__DTYPES];                      /* by code */
+    neap__element *const *right[NEAP__DTYPES], *const *left[NEAP__DTYPES]; /* one y, one x */
     const neap__fold *fold[NEAP__DTYPES];        /* by reduction */
     neap__row *const *row[NEAP__DTYPES];
     neap__update *const *update[NEAP__DTYPES];

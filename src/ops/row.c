@@ -34,12 +34,11 @@ static bool domain_rows(const neap_node *n, const neap__fact *in, const neap__fa
     return neap__domain_along(n, &out->shape, domain);
 }
 
-/* x - max(x) along the axis, in a dtype to compute in. A row of -inf alone, or one that
- * holds +inf or NaN, gives NaN. */
-static int centred(neap__composer *c, int x)
+/* log(sum(exp(x - max))) along the axis. A row of -inf alone, or one that holds +inf or
+ * NaN, gives NaN. */
+static int log_total(neap__composer *c, int x, int max)
 {
-    x = neap__widened(c, x);
-    return NEAP__DO2(subtract, x, NEAP__REDUCE(max, x));
+    return NEAP__DO(log, NEAP__REDUCE(sum, NEAP__DO2(exp_difference, x, max)));
 }
 
 static neap_attribute axis_attribute(const neap__grad *g)
@@ -83,7 +82,8 @@ static neap_node *by_row_pair(neap__grad *g, const neap__op *op, neap_node *x,
 
 static void compose_softmax(neap__composer *c)
 {
-    const int e = NEAP__DO(exp, centred(c, c->x[0]));
+    const int x = neap__widened(c, c->x[0]);
+    const int e = NEAP__DO2(exp_difference, x, NEAP__REDUCE(max, x));
     c->y[0] = neap__narrowed(c, NEAP__DO2(divide, e, NEAP__REDUCE(sum, e)), c->out->dtype);
 }
 
@@ -141,9 +141,9 @@ NEAP_OP(softmax_gradient) = {
 
 static void compose_log_softmax(neap__composer *c)
 {
-    const int x = centred(c, c->x[0]);
-    const int total = NEAP__DO(log, NEAP__REDUCE(sum, NEAP__DO(exp, x)));
-    c->y[0] = neap__narrowed(c, NEAP__DO2(subtract, x, total), c->out->dtype);
+    const int x = neap__widened(c, c->x[0]), max = NEAP__REDUCE(max, x);
+    const int y = NEAP__DO2(subtract, NEAP__DO2(subtract, x, max), log_total(c, x, max));
+    c->y[0] = neap__narrowed(c, y, c->out->dtype);
 }
 
 static void log_softmax_gradient(neap__grad *g)
@@ -233,9 +233,9 @@ static bool domain_loss(const neap_node *n, const neap__fact *in, const neap__fa
 
 static void compose_cross_entropy(neap__composer *c)
 {
-    const int labels = neap__widened(c, c->x[0]), x = centred(c, c->x[1]);
-    const int total = NEAP__DO(log, NEAP__REDUCE(sum, NEAP__DO(exp, x)));
-    const int surprise = NEAP__DO2(subtract, total, x);
+    const int labels = neap__widened(c, c->x[0]), x = neap__widened(c, c->x[1]);
+    const int max = NEAP__REDUCE(max, x), total = log_total(c, x, max);
+    const int surprise = NEAP__DO2(subtract, total, NEAP__DO2(subtract, x, max));
     const int loss = NEAP__REDUCE(sum, NEAP__DO2(multiply, labels, surprise));
     c->y[0] = neap__narrowed(c, loss, c->out->dtype);
 }
@@ -287,7 +287,8 @@ static bool domain_loss_gradient(const neap_node *n, const neap__fact *in,
 static void compose_cross_entropy_gradient(neap__composer *c)
 {
     const int dloss = neap__widened(c, c->x[0]), labels = neap__widened(c, c->x[1]);
-    const int e = NEAP__DO(exp, centred(c, c->x[2]));
+    const int x = neap__widened(c, c->x[2]);
+    const int e = NEAP__DO2(exp_difference, x, NEAP__REDUCE(max, x));
     const int mass = NEAP__DO2(divide, NEAP__REDUCE(sum, labels), NEAP__REDUCE(sum, e));
     const int excess = NEAP__DO2(subtract, NEAP__DO2(multiply, e, mass), labels);
     c->y[0] = neap__narrowed(c, NEAP__DO2(multiply, excess, dloss), c->out->dtype);
@@ -362,10 +363,10 @@ static bool domain_sparse(const neap_node *n, const neap__fact *in, const neap__
 
 static void compose_sparse(neap__composer *c)
 {
-    const int label = c->x[0], x = centred(c, c->x[1]);
+    const int label = c->x[0], x = neap__widened(c, c->x[1]);
+    const int max = NEAP__REDUCE(max, x), total = log_total(c, x, max);
     neap__formula_check(c->formula, label, c->count, "labels", c->node);
-    const int total = NEAP__DO(log, NEAP__REDUCE(sum, NEAP__DO(exp, x)));
-    const int own = neap__formula_pick(c->formula, x, label);
+    const int own = NEAP__DO2(subtract, neap__formula_pick(c->formula, x, label), max);
     c->y[0] = neap__narrowed(c, NEAP__DO2(subtract, total, own), c->out->dtype);
 }
 
@@ -412,16 +413,19 @@ static bool domain_sparse_gradient(const neap_node *n, const neap__fact *in,
     return neap__domain_along(n, &out->shape, domain);
 }
 
+/* softmax * dloss, but at the label (softmax - 1) * dloss. */
 static void compose_sparse_gradient(neap__composer *c)
 {
     const int dloss = neap__widened(c, c->x[0]), label = c->x[1];
-    const int e = NEAP__DO(exp, centred(c, c->x[2]));
+    const int x = neap__widened(c, c->x[2]);
+    const int e = NEAP__DO2(exp_difference, x, NEAP__REDUCE(max, x));
+    const int sum = NEAP__REDUCE(sum, e), one = neap__compose_number(c, e, 1);
     neap__formula_check(c->formula, label, c->count, "labels", c->node);
-    const int s = NEAP__DO2(divide, e, NEAP__REDUCE(sum, e));
-    const int hot =
-        neap__formula_hot(c->formula, (neap_dtype)c->formula->term[e].dtype, label);
-    const int dx = NEAP__DO2(multiply, NEAP__DO2(subtract, s, hot), dloss);
-    c->y[0] = neap__narrowed(c, dx, c->out->dtype);
+    const int own = NEAP__DO2(divide, neap__formula_pick(c->formula, e, label), sum);
+    const int excess = NEAP__DO2(multiply, NEAP__DO2(subtract, own, one), dloss);
+    const int dx = NEAP__DO2(multiply, e, NEAP__DO2(divide, dloss, sum));
+    c->y[0] = neap__narrowed(c, neap__formula_put(c->formula, dx, label, excess),
+                             c->out->dtype);
 }
 
 /* As that of cross_entropy_gradient, with labels whose sum is 1. */
