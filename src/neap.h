@@ -523,8 +523,10 @@ typedef struct neap_session_options {
     int threads;         /* 0: as neap_set_threads says */
     size_t memory_limit; /* bytes of plans, blocks, variables and results; 0: none */
     uint64_t seed;       /* of random operations */
-    const char
-        *isa; /* NULL: the best; else "avx512", "avx2" or "generic", not above it */
+    /* NULL: the best, or the lower one that the environment variable NEAP_ISA names
+     * (looked at for each new session; an unknown name is NEAP_EARG). Else "avx512",
+     * "avx2" or "generic", which can only lower that. */
+    const char *isa;
     const char *passes; /* NULL: all; "none"; or of "fold,simplify,merge,fuse,place" */
     /* Receives the text of `print` operations and of traced runs, on the calling
      * thread. */
@@ -625,7 +627,9 @@ NEAP_API int neap_set_threads(int threads, neap_error *err);
 
 typedef struct neap_config {
     const char *version;
-    const char *isa; /* the best instruction set that this machine has kernels for */
+    /* The instruction set of sessions that do not say: the best that this machine has
+     * kernels for, or the lower one that NEAP_ISA names. */
+    const char *isa;
     const char *compiler;
     const char *blas; /* what is known of OpenBLAS, "not opened" before its first need */
     int threads;      /* the present bound */
@@ -758,6 +762,13 @@ NEAP_API neap_node *neap_reduce_mean(neap_graph *g, neap_node *x, neap_error *er
  * elements it is the lowest value of the dtype (-inf). Equal greatest elements share the
  * gradient. */
 NEAP_API neap_node *neap_reduce_max(neap_graph *g, neap_node *x, neap_error *err);
+/* The least element of x over some axes (absent: all); NaN if there is one. Over no
+ * elements it is the greatest value of the dtype (inf). Equal least elements share the
+ * gradient. */
+NEAP_API neap_node *neap_reduce_min(neap_graph *g, neap_node *x, neap_error *err);
+/* The product of the elements of x over some axes (absent: all). Integers wrap; over no
+ * elements it is 1. */
+NEAP_API neap_node *neap_reduce_prod(neap_graph *g, neap_node *x, neap_error *err);
 /* log(sum(exp(x))) over some axes (absent: all), without overflow. Over no elements it is
  * -inf. */
 NEAP_API neap_node *neap_reduce_logsumexp(neap_graph *g, neap_node *x, neap_error *err);

@@ -25,7 +25,6 @@
 #define ENOUGH_STRIPS 64 /* so many are not cut into chunks */
 #define NEAR 4096        /* elements of the rows of a strip */
 #define AHEAD 8192       /* bytes that are asked of memory before they are needed */
-#define FEW 64           /* columns whose rows are one stream */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -225,7 +224,7 @@ static void fold_block(const reduction *r, const strip *s, const char *x, int64_
             ask_ahead(x, (size_t)(s->width * n) * r->size);
         r->fold->rows(s->width, n, c->length, x, cells);
     } else {
-        if (c->run < FEW)
+        if (s->width == c->run)
             ask_ahead(x, (size_t)(n * c->run) * r->size);
         r->fold->zero(s->width, cells);
         r->fold->columns(n, s->width, c->run, x, cells);

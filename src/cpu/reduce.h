@@ -41,6 +41,17 @@ void neap__reduce_fix(neap__reduce_args *a, const neap__shape *x, unsigned mask)
 size_t neap__reduce_scratch(const neap__reduce_args *a, int workers);
 neap__kernel neap__cpu_reduce;
 
+/* in[0] x, in[1 …] directions of x's shape; out of x's shape: the product of the other
+ * elements along the dimensions that go, and its derivative along the directions
+ * (product.c). Floating. */
+#define NEAP__DIRECTIONS 8
+typedef struct neap__product_args {
+    neap__reduce_args size; /* of the product: collapsed shape, mask */
+    int directions;         /* at most NEAP__DIRECTIONS */
+} neap__product_args;
+size_t neap__product_scratch(const neap__product_args *a, int workers);
+neap__kernel neap__cpu_product_of_others;
+
 /* argmax along one axis: x seen as (outer, count, inner); first of equals, NaN counts as
  * greatest. */
 typedef struct neap__argmax_args {

@@ -305,6 +305,20 @@ neap_node *neap_reduce_max(neap_graph *g, neap_node *x, neap_error *err)
                               0, NULL, err);
 }
 
+neap_node *neap_reduce_min(neap_graph *g, neap_node *x, neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    return neap__build_public(g, "neap_reduce_min", &neap__op_reduce_min, inputs, 1, NULL,
+                              0, NULL, err);
+}
+
+neap_node *neap_reduce_prod(neap_graph *g, neap_node *x, neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    return neap__build_public(g, "neap_reduce_prod", &neap__op_reduce_prod, inputs, 1,
+                              NULL, 0, NULL, err);
+}
+
 neap_node *neap_reduce_logsumexp(neap_graph *g, neap_node *x, neap_error *err)
 {
     neap_node *inputs[] = {x};
