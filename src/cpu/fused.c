@@ -205,6 +205,39 @@ static void spread(const span *s, const neap__step *step, const char *from, char
             memcpy(to, from, (size_t)lanes * width);
 }
 
+/* n contiguous elements, as blocks on top of what has been folded; the first are whole. */
+static void fold_row(neap__pairwise *pairs, int64_t n, const char *x, size_t width)
+{
+    enum { SEVERAL = 8 };
+    const neap__fold *fold = pairs->fold;
+    _Alignas(NEAP__CELL) char cells[SEVERAL * NEAP__CELL];
+    while (n > 0) {
+        const int64_t blocks = n / NEAP__TILE < SEVERAL ? n / NEAP__TILE : SEVERAL;
+        const int64_t count = blocks ? blocks : 1, m = blocks ? NEAP__TILE : n;
+        fold->rows(count, m, m, x, cells);
+        for (int64_t b = 0; b < count; b++) {
+            memcpy(neap__pairwise_next(pairs), cells + (size_t)b * fold->cell,
+                   fold->cell);
+            neap__pairwise_push(pairs);
+        }
+        x += (size_t)(count * m) * width;
+        n -= count * m;
+    }
+}
+
+/* Rows of the groups' columns likewise. */
+static void fold_rows(neap__pairwise *pairs, int64_t rows, int64_t n, const char *x,
+                      size_t width)
+{
+    for (int64_t at = 0; at < rows; at += NEAP__BLOCK_ROWS) {
+        const int64_t m = rows - at < NEAP__BLOCK_ROWS ? rows - at : NEAP__BLOCK_ROWS;
+        void *next = neap__pairwise_next(pairs);
+        pairs->fold->zero(n, next);
+        pairs->fold->columns(m, n, n, x + (size_t)(at * n) * width, next);
+        neap__pairwise_push(pairs);
+    }
+}
+
 /* Whole groups of the tile, each folded down to its cells; then their results. */
 static void fold_groups(span *s, const neap__step *step, const char *x, void *to)
 {
@@ -214,29 +247,19 @@ static void fold_groups(span *s, const neap__step *step, const char *x, void *to
     char *cells = s->folds + (size_t)step->fold * p->fold_bytes;
     char *stack = cells + (size_t)(p->together * p->lanes) * fold->cell;
     stack += -(uintptr_t)stack & (NEAP__CELL - 1);
-    if (p->inner == 1 && p->count <= NEAP__TILE) {
+    if (p->inner == 1 && p->count <= NEAP__TILE)
         fold->rows(groups, p->count, p->count, x, cells);
-    } else {
+    else
         for (int64_t g = 0; g < groups; g++, x += size * step->width) {
             neap__pairwise pairs;
             neap__pairwise_begin(&pairs, fold, p->lanes, stack);
-            const int64_t block = p->inner == 1 ? NEAP__TILE : NEAP__BLOCK_ROWS;
-            for (int64_t at = 0; at < p->count; at += block) {
-                const int64_t m = p->count - at < block ? p->count - at : block;
-                const char *from = x + at * p->lanes * step->width;
-                void *next = neap__pairwise_next(&pairs);
-                if (p->inner == 1) {
-                    fold->rows(1, m, m, from, next);
-                } else {
-                    fold->zero(p->lanes, next);
-                    fold->columns(m, p->lanes, p->lanes, from, next);
-                }
-                neap__pairwise_push(&pairs);
-            }
-            memcpy(cells + (size_t)(g * p->lanes) * fold->cell,
-                   neap__pairwise_end(&pairs), (size_t)p->lanes * fold->cell);
+            if (p->inner == 1)
+                fold_row(&pairs, p->count, x, step->width);
+            else
+                fold_rows(&pairs, p->count, p->lanes, x, step->width);
+            memcpy(cells + (size_t)(g * p->lanes) * fold->cell, neap__pairwise_end(&pairs),
+                   (size_t)p->lanes * fold->cell);
         }
-    }
     fold->finish(s->values, p->count, cells, to);
 }
 
@@ -271,11 +294,7 @@ static void fold_piece(span *s, const neap__step *step, const char *x)
                      true);
         return;
     }
-    for (int64_t at = 0; at < s->n; at += NEAP__TILE) {
-        const int64_t m = s->n - at < NEAP__TILE ? s->n - at : NEAP__TILE;
-        step->folds->rows(1, m, m, x + at * step->width, neap__pairwise_next(pairs));
-        neap__pairwise_push(pairs);
-    }
+    fold_row(pairs, s->n, x, step->width);
 }
 
 /* The tile's rows, or its piece of one, on top of the rows before. */
