@@ -14,6 +14,11 @@ SONAME  := libneap.so.$(firstword $(subst ., ,$(VERSION)))
 # A folder of src/ includes only itself and those before it: `make layers`. The core is all but lua.
 LAYERS  = base tensor cpu graph ops grad plan session lua
 CORE    = $(filter-out lua,$(LAYERS))
+# Within a folder the files do not use each other in a circle, but for those in CIRCLES, which
+# still do. ORDER_folder, where there is one, is its files in reading order: each uses those before.
+CIRCLES   = graph ops plan session
+ORDER_lua = state errors boxes names arguments value tensor graph attributes node ops operators \
+            schema call host special gradients fetch callable session train core help module embed
 
 BUILD  ?= build
 PREFIX ?= /usr/local
@@ -146,8 +151,11 @@ run-bench: all $(BENCHES)
 
 # ---- Checking ----
 
-layers:
+layers: $(CORE_OBJECTS) $(LUA_OBJECTS)
 	@LAYERS='$(LAYERS)' tools/layers.sh
+	@BUILD='$(BUILD)' LAYERS='$(LAYERS)' CIRCLES='$(CIRCLES)' \
+	    ORDER='$(foreach layer,$(LAYERS),$(if $(ORDER_$(layer)),$(layer): $(ORDER_$(layer));))' \
+	    tools/files.sh
 
 # The whole suite under AddressSanitizer and UBSan. The interpreter is not instrumented, so that
 # the sanitizer's runtime has to be loaded before it.

@@ -420,6 +420,42 @@ describe("neap.gradients", function()
     assert.same({ 30, 48, 70 }, session:run(dy, feeds):totable())
   end)
 
+  it("refuses weights that only a run shows not to fit: they do not broadcast", function()
+    neap.graph():as_default()
+    local x = neap.placeholder("float32", { 3 }, "x")
+    local weight = neap.placeholder("float32", nil, "weight")
+    local dx = neap.gradients(neap.exp(x), x, weight)
+    local again = neap.gradients(neap.reduce_sum(neap.square(dx)), { x, weight })
+    local open = neap.placeholder(nil, { -1 }, "open")
+    local dopen = neap.gradients({ open * 2, open * open }, open, { weight, open })
+    assert.same({ 3 }, dx.shape)
+    local bad = {
+      ["()"] = 2, ["(0,)"] = {}, ["(1,)"] = { 2 }, ["(2,)"] = { 1, 2 },
+      ["(1, 3)"] = { { 1, 2, 3 } },
+    }
+    for _, passes in ipairs { "none", "simplify", "fold,simplify,merge,fuse,place" } do
+      local session <close> = neap.session(nil, { passes = passes })
+      local function ran(fetches, w, o)
+        return session:run(fetches, { [x] = { 0, 0, 0 }, [weight] = w, [open] = o })
+      end
+      assert.same({ 1, 2, 3 }, ran(dx, { 1, 2, 3 }):totable())
+      for shape, value in pairs(bad) do
+        assert.equal('ensure_shape_like "gradients/ensure_shape_like": placeholder "weight" has '
+          .. "shape " .. shape .. ', not (3,) as exp "exp"',
+          (helper.failure(ran, dx, value):gsub(" %(made at .*", "")))
+      end
+      -- dx = weight e^x: of its squares, 2 weight^2 e^2x and 2 weight e^2x
+      local of_x, of_weight = table.unpack(ran(again, { 1, 2, 3 }))
+      assert.same({ 2, 8, 18 }, of_x:totable())
+      assert.same({ 2, 4, 6 }, of_weight:totable())
+      -- 2 weight + open 2 open
+      assert.same({ 12, 26 }, ran(dopen, { 2, 4 }, { 2, 3 }):totable())
+      assert.has_error(function()
+        ran(dopen, { 2 }, { 2, 3 })
+      end)
+    end
+  end)
+
   it("refuses nodes of another graph, and grad_ys that do not fit", function()
     local x = neap.placeholder("float32", { 2 })
     local y = x * x

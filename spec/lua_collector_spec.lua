@@ -1,4 +1,5 @@
 --- What the collector is told, and what is left when everything has been dropped.
+local helper = require "helper"
 local neap = require "neap"
 
 local MEGABYTE <const> = 1 << 20
@@ -112,4 +113,95 @@ describe("the collector", function()
     collectgarbage()
     assert.is_true(collected >= 19, tostring(collected))
   end)
+end)
+
+describe("a loop that drops what it makes", function()
+  -- Each script runs alone: the process's memory is what is measured. It prints how many megabytes
+  -- it has at most, of some hundreds of pieces of four that were dropped.
+  local function most(mode, body)
+    local output = helper.child(([[
+      local neap = require "neap"
+      %s
+      local most = 0
+      local function measure()
+        local status <close> = assert(io.open "/proc/self/status")
+        most = math.max(most, tonumber(status:read("a"):match "VmRSS:%%s*(%%d+)") // 1024)
+      end
+      local FOUR <const> = { 1 << 20 }
+      %s
+      print("most", most)
+    ]]):format(mode, body))
+    return tonumber(output:match "most%s+(%d+)")
+  end
+
+  local bodies = {
+    results = [[
+      local x = neap.placeholder("float32", FOUR)
+      local y, feeds = x + 1, { [x] = neap.tensor.zeros(FOUR) }
+      local session <close> = neap.session()
+      for i = 1, 250 do
+        if i < 100 then
+          local _ = ("x"):rep(4 << 20)
+        elseif i == 100 then
+          collectgarbage()
+        end
+        session:run(y, feeds)
+        measure()
+      end]],
+    ["results of a callable"] = [[
+      local x = neap.placeholder("float32", FOUR)
+      local session <close> = neap.session()
+      local call, t = session:callable({ x + 1, { x * 2 } }, x), neap.tensor.zeros(FOUR)
+      for i = 1, 150 do
+        if i == 30 then
+          local _ = ("x"):rep(64 << 20)
+          collectgarbage()
+        end
+        call(t)
+        measure()
+      end]],
+    tensors = [[
+      for i = 1, 150 do
+        if i == 30 then
+          local _ = ("x"):rep(64 << 20)
+          collectgarbage()
+        end
+        local _ = neap.tensor.zeros(FOUR)
+        measure()
+      end]],
+    ["rows of tensors"] = [[
+      for _ = 1, 150 do
+        local _ = neap.tensor.zeros { 2, 1 << 19 }[1]
+        measure()
+      end]],
+    ["graphs with constants"] = [[
+      for _ = 1, 150 do
+        neap.graph():as_default()
+        local _ = neap.constant(neap.tensor.zeros(FOUR))
+        measure()
+      end]],
+    ["graphs with values among their inputs"] = [[
+      for _ = 1, 150 do
+        neap.graph():as_default()
+        local _ = neap.add(neap.tensor.zeros(FOUR), 1)
+        measure()
+      end]],
+    ["sessions with variables"] = [[
+      for _ = 1, 150 do
+        neap.graph():as_default()
+        local v = neap.variable(neap.zeros(FOUR))
+        neap.session():run(v:reduce_sum())
+        measure()
+      end]],
+  }
+  local modes = { "collectgarbage 'generational'", "collectgarbage('incremental', 1000, 100)" }
+  for name, body in pairs(bodies) do
+    it("stays small: " .. name, function()
+      for _, mode in ipairs(helper.sanitized and { modes[1] } or modes) do
+        local megabytes = most(mode, body)
+        assert.is_true(megabytes < (helper.sanitized and 2000 or 400), ("%s: %d MB"):format(mode,
+          megabytes))
+      end
+    end)
+  end
 end)

@@ -68,7 +68,7 @@ describe("a node", function()
 
   it("has operations as methods, and no other field", function()
     assert.equal("reduce_sum", x:reduce_sum(0).op)
-    helper.fails("no field 'concat' in node", function()
+    helper.fails("no field 'concat' in node: did you mean 'neap.concat'?", function()
       return x.concat
     end)
     helper.fails("a node never changes", function()
@@ -165,7 +165,7 @@ describe("an operation's arguments", function()
     helper.fails("cast: argument 'dtype': the name of a dtype expected, got number", function()
       return neap.cast(x, 32)
     end)
-    helper.fails("cast: argument 'dtype': no dtype 'float33'", function()
+    helper.fails("cast: argument 'dtype': no dtype 'float33': did you mean 'float32'?", function()
       return neap.cast(x, "float33")
     end)
     helper.fails("reshape: argument 'shape': an integer, a sequence of integers or a node "
@@ -230,7 +230,7 @@ describe("the module", function()
   end)
 
   it("raises for what it has not", function()
-    helper.fails("no function or module 'matmull' in neap", function()
+    helper.fails("no function or module 'matmull' in neap: did you mean 'matmul'?", function()
       return neap.matmull
     end)
     assert.is_nil(neap[1])

@@ -133,18 +133,100 @@ describe("an operation in Lua", function()
     helper.fails("op: argument 'name': a string expected, got nil", function()
       return neap.op { inputs = "x", compute = print }
     end)
-    helper.fails("op: unknown argument 'forward'", function()
-      return neap.op { name = "a", inputs = "x", forward = print }
+    helper.fails("op: unknown argument 'forward', known are: name, inputs, infer, compute, "
+      .. "gradient, results, attributes, doc", function()
+        return neap.op { name = "a", inputs = "x", forward = print }
+      end)
+    helper.fails('op: operation "add" exists already', function()
+      return (identity { name = "add" })
     end)
-    assert.is_false((pcall(identity { name = "add" }, x)))
-    assert.is_false((pcall(identity { name = "not a name" }, x)))
+    helper.fails('op: "not a name" cannot be an operation\'s name', function()
+      return (identity { name = "not a name" })
+    end)
     helper.fails("same: 1 input expected (x), got 0", function()
       return identity { name = "same" }()
     end)
   end)
 end)
 
+describe("the text of its inputs", function()
+  local function make(inputs)
+    return neap.op { name = "odd", inputs = inputs, compute = print }
+  end
+
+  it("names each input once, apart by spaces", function()
+    local letters = "names of letters, digits and underscores expected, apart by spaces"
+    local wrong = {
+      ["x, y"] = letters, ["..."] = letters, ["x]"] = letters, ["1"] = letters, ["x-y"] = letters,
+      ["x\ty"] = letters, ["x."] = letters, ["x.."] = letters, ["x...z"] = letters,
+      ["[]"] = letters,
+      ["(x)"] = letters, ["x=1"] = letters, ["x...."] = letters, ["[[x]]"] = letters,
+      ["x[y]"] = letters, [("x"):rep(65)] = letters, ["\xC3\xA9"] = letters,
+      ["x x"] = "a name stands there twice", ["x y [x]"] = "a name stands there twice",
+      ["x name"] = '"name" is the argument for the node\'s name',
+      ["name"] = '"name" is the argument for the node\'s name',
+      ["x... y"] = "an input follows the sequence", ["x... [y]"] = "an input follows the sequence",
+      ["[x] y"] = "an input follows one that may be left out",
+      ["[x"] = "a bracket is not closed", ["[x y]"] = "a bracket is not closed",
+    }
+    for inputs, text in pairs(wrong) do
+      local message = helper.failure(function() return (make(inputs)) end)
+      assert.equal('op: operation "odd": inputs "', message:sub(1, 29))
+      assert.equal('": ' .. text, message:sub(-#text - 3))
+    end
+    for _, inputs in ipairs { "", "x", "x y", "x...", "x y...", "x [seed]", "_x1 X", " x  y ",
+      "xy x y", ("x"):rep(64), "[x...]" } do
+      make(inputs)
+    end
+  end)
+end)
+
 describe("a failure in its functions", function()
+  it("is told with its cause, however deep the call", function()
+    for depth = 1, 40, 13 do
+      local nest
+      neap.graph():as_default()
+      local z = neap.placeholder("float32", {})
+      nest = neap.op { name = "nest", inputs = "x", compute = function(t)
+        if t:item() == depth then
+          error "the cause"
+        end
+        local inner <close> = neap.session()
+        return inner:run(nest(z), { [z] = t:item() + 1 })
+      end }
+      local outer <close> = neap.session()
+      local text = helper.failure(outer.run, outer, nest(z), { [z] = 1 })
+      assert.matches('^nest "nest[_%d]*": ', text)
+      assert.matches("spec/lua_host_spec.lua:%d+: the cause %(made at [^\n]*%)\n", text)
+      assert.matches("\nstack traceback:\n\t%[C%]: in function 'error'", text)
+      assert.equal(1, select(2, text:gsub("stack traceback", "")))
+    end
+  end)
+
+  it("is told where it calls itself without end", function()
+    for _, callback in ipairs { "compute", "infer", "gradient" } do
+      local nest
+      local function deeper(t)
+        neap.graph():as_default(function()
+          local z = neap.placeholder("float32", {})
+          local y = nest(z)
+          if callback == "gradient" then
+            neap.gradients(y, z)
+          end
+          local inner <close> = neap.session()
+          inner:run(y, { [z] = 1 })
+        end)
+        return t
+      end
+      local op = { name = "nest", inputs = "x", compute = function(t) return t end }
+      op[callback] = deeper
+      nest = neap.op(op)
+      local ok, message = pcall(deeper)
+      assert.is_false(ok)
+      assert.matches("C stack overflow", message)
+    end
+  end)
+
   it("fails the run, with a traceback, and the session goes on", function()
     local v = neap.variable(1)
     local step = neap.assign_add(v, 1)

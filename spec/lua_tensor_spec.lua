@@ -68,8 +68,18 @@ describe("a tensor", function()
     helper.fails("a tensor never changes", function()
       t[1] = 5
     end)
-    helper.fails("no field 'colour' in tensor", function()
-      return t.colour
+    helper.fails("no field 'colour' in tensor, there are: allclose, dtype, item, rank, reshape, "
+      .. "shape, size, tobytes, totable", function()
+        return t.colour
+      end)
+    helper.fails("no field 'shpae' in tensor: did you mean 'shape'?", function()
+      return t.shpae
+    end)
+    helper.fails("no field 'matmul' in tensor: did you mean 'neap.matmul'?", function()
+      return t:matmul(t)
+    end)
+    helper.fails("no function 'zeroes' in neap.tensor: did you mean 'zeros'?", function()
+      return neap.tensor.zeroes { 1 }
     end)
   end)
 
@@ -399,5 +409,82 @@ describe("a table with metamethods", function()
     local ok, message = co()
     assert.is_false(ok)
     assert.is_truthy(message:find("attempt to yield across a C-call boundary", 1, true))
+  end)
+end)
+
+describe("arithmetic", function()
+  it("on tensors says what to write instead", function()
+    local t = neap.tensor { 1, 2 }
+    local calls = {
+      add = function() return t + 1 end, subtract = function() return 1 - t end,
+      multiply = function() return t * t end, divide = function() return t / 2 end,
+      pow = function() return t ^ 2 end, mod = function() return t % 2 end,
+      floor_divide = function() return t // 2 end,
+    }
+    for name, call in pairs(calls) do
+      helper.fails(("%s: there is no arithmetic on tensors: neap.%s(t, u) or neap.constant(t) is a "
+        .. "node, which a session runs"):format(name, name), call)
+    end
+    helper.fails("negative: there is no arithmetic on tensors: neap.negative(t) or "
+      .. "neap.constant(t) is a node, which a session runs", function() return -t end)
+  end)
+
+  it("of a tensor and a node is a node", function()
+    local graph = neap.graph():as_default()
+    local x = neap.placeholder("float32", { 2 })
+    local t = neap.tensor { 6, 8 }
+    local session <close> = neap.session(graph)
+    local ways = {
+      { t + x, { 8, 12 } }, { t - x, { 4, 4 } }, { t * x, { 12, 32 } }, { t / x, { 3, 2 } },
+      { t ^ x, { 36, 4096 } }, { t % x, { 0, 0 } }, { t // x, { 3, 2 } }, { x - t, { -4, -4 } },
+    }
+    for _, way in ipairs(ways) do
+      assert.same(way[2], session:run(way[1], { [x] = { 2, 4 } }):totable())
+    end
+  end)
+end)
+
+describe("an integer of 64 bits", function()
+  local exact = { (1 << 53) + 1, -(1 << 53) - 1, math.maxinteger, math.mininteger }
+
+  it("is never a double on its way", function()
+    local t = neap.tensor(exact, "int64")
+    assert.same(exact, t:totable())
+    for i, value in ipairs(exact) do
+      assert.equal(value, t[i])
+      assert.equal(value, neap.tensor(value, "int64"):item())
+      assert.equal(value, neap.tensor.full({ 2 }, value, "int64")[2])
+    end
+    local packed = string.pack("<i8i8i8i8", table.unpack(exact))
+    assert.same(exact, neap.tensor.frombytes(packed, "int64", { 4 }):totable())
+    assert.equal(packed, t:tobytes())
+    assert.equal("[    9007199254740993    -9007199254740993  9223372036854775807 "
+      .. "-9223372036854775808]", (tostring(t):gsub("\n *", " ")))
+    local graph = neap.graph():as_default()
+    local v, x = neap.variable(t), neap.placeholder("int64", { 4 })
+    local session <close> = neap.session(graph)
+    local call = session:callable(x, { x })
+    assert.same(exact, session:run(v):totable())
+    assert.same(exact, session:run(x, { [x] = exact }):totable())
+    assert.same(exact, call(exact):totable())
+    session:set(v, { exact[4], exact[3], exact[2], exact[1] })
+    assert.same({ exact[4], exact[3], exact[2], exact[1] }, session:get(v):totable())
+    assert.equal(exact[1], session:run(neap.constant(exact[1], "int64")))
+  end)
+
+  it("is told exactly where it does not fit", function()
+    helper.fails("tensor.full: argument 'value': 9223372036854775807, which int32 cannot hold",
+      function() return neap.tensor.full({ 1 }, math.maxinteger, "int32") end)
+    helper.fails("tensor: int32 cannot hold 9007199254740993",
+      function() return neap.tensor((1 << 53) + 1, "int32") end)
+  end)
+
+  it("is compared as an integer", function()
+    local t = neap.tensor({ (1 << 53) + 1 }, "int64")
+    assert.is_false(t:allclose(neap.tensor({ 1 << 53 }, "int64"), 0, 0))
+    assert.is_true(t:allclose(neap.tensor({ 1 << 53 }, "int64"), 0, 1))
+    assert.is_true(t:allclose(t, 0, 0))
+    assert.is_false(neap.tensor({ math.mininteger }, "int64"):allclose(
+      neap.tensor({ math.maxinteger }, "int64"), 0, 1))
   end)
 end)

@@ -1,3 +1,4 @@
+local helper = require "helper"
 local neap = require "neap"
 local nn = neap.nn
 
@@ -77,11 +78,30 @@ describe("neap.nn", function()
         assert.is_false(ok)
         return text
       end
-      assert.matches("nn_spec.lua:%d+: linear: inputs: a positive integer expected, got 0",
-        message(0, 2))
-      assert.matches("outputs: a positive integer expected, got 1.5", message(2, 1.5))
-      assert.matches("outputs: a positive integer expected, got nil", message(2))
-      assert.matches("option biass = false is not known", message(2, 2, { biass = false }))
+      assert.matches("nn_spec.lua:%d+: linear: argument 'inputs': a positive integer below 2^31 "
+        .. "expected, got 0$", message(0, 2))
+      assert.matches("'outputs': .*, got 1.5$", message(2, 1.5))
+      assert.matches("'outputs': .*, got nil$", message(2))
+      for _, sizes in ipairs { { "2", 3 }, { 2, "3" }, { "0x10", 3 }, { 2, " 3 " }, { 2, 3.0 },
+        { math.maxinteger, 2 } } do
+        assert.matches("a positive integer below 2^31 expected", message(sizes[1], sizes[2]), 1,
+          true)
+      end
+      assert.matches("linear: unknown argument 'biass', known are: bias, dtype, name$",
+        message(2, 2, { biass = false }))
+      assert.matches("linear: argument 'bias': a boolean expected, got 0$",
+        message(2, 2, { bias = 0 }))
+      assert.matches("linear: argument 'name': a name, .*got \"\"$", message(2, 2, { name = "" }))
+      assert.matches("linear: argument 'dtype': .*got \"int64\"$",
+        message(2, 2, { dtype = "int64" }))
+      assert.matches("linear: a table of options expected, got \"relu\"$", message(2, 2, "relu"))
+    end)
+
+    it("says what it has not", function()
+      local layer = nn.linear(2, 2, { bias = false })
+      assert.is_nil(layer.bias)
+      helper.fails("no field 'wieght' in layer", function() return layer.wieght end)
+      helper.fails("linear: a node expected, got nil", function() return (layer()) end)
     end)
   end)
 
@@ -114,8 +134,34 @@ describe("neap.nn", function()
     end)
 
     it("refuses what cannot be called", function()
-      assert.has_error(function() nn.sequential { neap.relu, 3 } end,
-        "sequential: layer 2 cannot be called: a number")
+      helper.fails("sequential: layer 2 cannot be called: a number", function()
+        return (nn.sequential { neap.relu, 3 })
+      end)
+    end)
+
+    it("drops no layer", function()
+      local a, b = nn.linear(2, 3), nn.linear(3, 1)
+      local calls = {
+        ["sequential: [2] is nil: a hole in a sequence of 3"] = { { a, nil, b } },
+        ["sequential: [1] is nil: a hole in a sequence of 2"] = { { nil, b } },
+        ['sequential: a sequence of layers expected, got one with the key "layers"'] =
+          { { layers = { a, b } } },
+        ['sequential: a sequence of layers expected, got one with the key "name"'] =
+          { { a, name = 1 } },
+        ["sequential: a sequence of layers expected, got nil"] = {},
+        ["sequential: a sequence of layers expected, got function"] = { neap.relu },
+        ["sequential: at most 1 argument expected, got 2"] = { { a }, b },
+      }
+      for text, arguments in pairs(calls) do
+        helper.fails(text, function() return (nn.sequential(table.unpack(arguments))) end)
+      end
+      assert.equal(3, #nn.sequential { a, neap.relu, b })
+    end)
+
+    it("says which of its layers returns nothing", function()
+      local model = nn.sequential { neap.relu, function() end, neap.relu }
+      helper.fails("sequential: layer 2 returned nothing", function() return (model { 1, 2 }) end)
+      helper.fails("sequential: a node expected, got nil", function() return (model()) end)
     end)
   end)
 

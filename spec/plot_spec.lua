@@ -1,4 +1,6 @@
-local plot = require "neap".plot
+local helper = require "helper"
+local neap = require "neap"
+local plot = neap.plot
 
 -- Reads back what `Canvas:png` writes, without any of its code: chunks, checksums, and deflate
 -- with fixed codes as RFC 1951 describes it.
@@ -225,14 +227,168 @@ describe("neap.plot", function()
     local one = plot.images({ image }, { scale = 4 })
     local four = plot.images({ image, image, image, image }, { scale = 4, captions = { "a", "b" } })
     assert.is_true(four.width > one.width and four.height > one.height)
-    assert.has_error(function() plot.images {} end, "no images to draw")
+    helper.fails("images: no images to draw", function() return (plot.images {}) end)
   end)
 
-  it("refuses what it cannot draw, where the caller stands", function()
-    local _, message = pcall(function() plot.figure():line({ 1, 2 }, { 1 }) end)
-    assert.matches("plot_spec.lua:%d+: 2 xs but 1 ys$", message)
-    _, message = pcall(function() plot.figure():points({ "1" }, { 1 }) end)
-    assert.matches("plot_spec.lua:%d+: xs%[1%]: a number expected, got string$", message)
+  it("refuses what it cannot draw, at once and where the caller stands", function()
+    local t, figure = neap.tensor { 1, 2 }, plot.figure()
+    local FIGURE = "equal, height, title, width, xlabel, xlimits, ylabel, ylimits"
+    local calls = {
+      ["figure: a table of options expected, got 3"] = function() return (plot.figure(3)) end,
+      ["figure: argument 'title': a string expected, got 3"] =
+        function() return (plot.figure { title = 3 }) end,
+      ["figure: argument 'width': an integer from 1 to 32767 expected, got -3"] =
+        function() return (plot.figure { width = -3 }) end,
+      ["figure: argument 'height': an integer from 1 to 32767 expected, got \"high\""] =
+        function() return (plot.figure { height = "high" }) end,
+      ["figure: argument 'xlimits': {low, high}, two numbers, the first the lesser, expected, "
+        .. "got table"] = function() return (plot.figure { xlimits = { 2, 1 } }) end,
+      ["figure: unknown argument 'titel', known are: " .. FIGURE] =
+        function() return (plot.figure { titel = "loss" }) end,
+      ["figure.line: 2 xs but 1 ys"] = function() return (figure:line({ 1, 2 }, { 1 })) end,
+      ["figure.line: xs: a sequence of numbers expected, got nil"] =
+        function() return (figure:line()) end,
+      ["figure.line: ys: a sequence of numbers expected, got nil"] =
+        function() return (figure:line { 1, 2 }) end,
+      ["figure.line: ys: a sequence of numbers expected, got a tensor of rank 2"] =
+        function() return (figure:line(t, neap.tensor { { 1, 2 } })) end,
+      ["figure.line: xs: [2] is nil: a hole in a sequence of 3"] =
+        function() return (figure:line({ 1, nil, 3 }, { 1, 2, 3 })) end,
+      ["figure.points: xs[1]: a number expected, got \"1\""] =
+        function() return (figure:points({ "1" }, { 1 })) end,
+      ["figure.line: call it with ':' on a figure, got table"] =
+        function() return (figure.line({ 1, 2 }, { 1, 2 })) end,
+      ["figure.line: argument 'color': a colour, {red, green, blue} of 0 to 255 expected, "
+        .. 'got "red"'] = function() return (figure:line(t, t, { color = "red" })) end,
+      ["figure.line: unknown argument 'radius', known are: color, dashed, label, width"] =
+        function() return (figure:line(t, t, { radius = 3 })) end,
+      ["figure.points: unknown argument 'size', known are: color, label, radius"] =
+        function() return (figure:points(t, t, { size = 9 })) end,
+      ["figure.regions: argument 'classify': a function expected, got nil"] =
+        function() return (figure:regions()) end,
+      ["figure.regions: unknown argument 'colours', known are: colors, resolution"] =
+        function() return (figure:regions(print, { colours = {} })) end,
+      ["figure.regions: argument 'resolution': a number of pixels, 1 or more, expected, got 0.5"] =
+        function() return (figure:regions(print, { resolution = 0.5 })) end,
+      ["no field 'lines' in figure: did you mean 'line'?"] =
+        function() return (figure:lines(t, t)) end,
+      ["images: a sequence of matrices or a tensor of rank 3 expected, got nil"] =
+        function() return (plot.images()) end,
+      ["images: a sequence of matrices or a tensor of rank 3 expected, got one of rank 1"] =
+        function() return (plot.images(t)) end,
+      ["images: [1]: a matrix expected, got 1"] = function() return (plot.images { 1, 2 }) end,
+      ["images: [1][2] has 1 numbers, but [1] has 2"] =
+        function() return (plot.images { { { 1, 2 }, { 3 } } }) end,
+      ["images: [2] is 1 x 1, but [1] is 1 x 2"] =
+        function() return (plot.images { { { 1, 2 } }, { { 3 } } }) end,
+      ["images: argument 'columns': a positive integer expected, got 0"] =
+        function() return (plot.images({ { { 1, 2 } } }, { columns = 0 })) end,
+      ["images: unknown argument 'caption', known are: captions, columns, scale, title"] =
+        function() return (plot.images({ { { 1, 2 } } }, { caption = { "a" } })) end,
+      ["images: a picture of 100044 x 50028 pixels, 32767 x 32767 is the most"] =
+        function() return (plot.images({ { { 1, 2 } } }, { scale = 50000 })) end,
+      ["canvas: argument 'width': an integer from 1 to 32767 expected, got 0"] =
+        function() return (neap.canvas.new(0, 1)) end,
+      ["canvas.text: argument 'text': a string expected, got 42"] =
+        function() return (neap.canvas.new(1, 1):text(0, 0, 42)) end,
+      ["canvas.text: argument 'align': \"left\" or \"center\" or \"right\" expected, "
+        .. 'got "middle"'] =
+        function() return (neap.canvas.new(1, 1):text(0, 0, "a", { align = "middle" })) end,
+      ["canvas.disc: argument 'radius': a finite number expected, got nil"] =
+        function() return (neap.canvas.new(1, 1):disc(1, 2)) end,
+      ["canvas.blend: argument 'alpha': a number from 0 to 1 expected, got 2"] =
+        function() return (neap.canvas.new(1, 1):blend(0, 0, { 1, 2, 3 }, 2)) end,
+      ["canvas.polyline: argument 'points[2]': {x, y} expected, got 3"] =
+        function() return (neap.canvas.new(1, 1):polyline({ { 1, 2 }, 3 }, { 1, 2, 3 })) end,
+      ["no field 'circle' in canvas"] = function() return (neap.canvas.new(1, 1):circle()) end,
+    }
+    for text, call in pairs(calls) do
+      local message = helper.failure(call)
+      assert.equal(text, message:sub(1, #text))
+      assert.is_true(#message == #text or message:find("^, there are: ", #text + 1) ~= nil, message)
+    end
+    assert.equal(0, #figure.drawings)
+  end)
+
+  it("looks at what a classifier returns", function()
+    local function failure(answer)
+      return (helper.failure(function()
+        return (plot.figure({ width = 90, height = 80 }):regions(answer):draw())
+      end))
+    end
+    assert.equal("figure.regions: what classify returns: a sequence of weights for each point "
+      .. "expected, got nil", failure(function() end))
+    assert.matches("^figure.regions: what classify returns: 1 sequences of weights for %d+ points$",
+      failure(function() return { { 1, 0 } } end))
+    local function each(weights)
+      return function(points)
+        local out = {}
+        for index = 1, #points do
+          out[index] = weights(index)
+        end
+        return out
+      end
+    end
+    assert.equal("figure.regions: what classify returns: [3]: 1 weights, but for the first point "
+      .. "there are 2", failure(each(function(i) return i == 3 and { 1 } or { 1, 0 } end)))
+    assert.equal("figure.regions: what classify returns: [2][1]: a number expected, got \"a\"",
+      failure(each(function(i) return i == 2 and { "a", 0 } or { 1, 0 } end)))
+    assert.equal("figure.regions: argument 'what classify returns: [1][2]': a finite number "
+      .. "expected, got inf", failure(each(function() return { 0, math.huge } end)))
+    assert.equal("figure.regions: 9 classes, but 8 colours",
+      failure(each(function() return { 1, 2, 3, 4, 5, 6, 7, 8, 9 } end)))
+    assert.equal("mine", failure(function() error "mine" end))
+  end)
+
+  it("draws numbers of any size, or says that it cannot, and comes to an end", function()
+    local spans = {
+      { { 0, 5e-324 }, { 0, 1 } }, { { 1, 1 + 2 ^ -52 }, { 1e16, 1e16 + 2 } },
+      { { 0, 1e250 }, { -1e250, 2 } }, { { 1, 2, 1e308 }, { 1, 2, 3 }, { 0, 1 } },
+      { { -1e200, 1e200, 5 }, { 0, 1, 5 }, { 0, 10 } }, { { 0, 1e9, 1 }, { 0, 1, 0 }, { 0, 1 } },
+    }
+    for _, span in ipairs(spans) do
+      for _, dashed in ipairs { false, true } do
+        local figure = plot.figure { width = 120, height = 90, xlimits = span[3], equal = dashed }
+        figure:line(span[1], span[2], { dashed = dashed, label = "x" }):points(span[1], span[2])
+        assert.equal("canvas 120 x 90", tostring(figure:draw()))
+      end
+    end
+    helper.fails("figure.draw: the xs from -1e+308 to 1e+308 are too far apart to be drawn",
+      function() return (plot.figure():line({ -1e308, 1e308 }, { 1, 2 }):draw()) end)
+    for side = 1, 60, 11 do
+      plot.figure({ width = side, height = side, title = "title", ylabel = "y" })
+        :line({ 1, 2 }, { 1, 2 }):draw():png()
+    end
+  end)
+
+  it("dashes a line by its length, wherever the canvas begins", function()
+    local function ink(from, to)
+      local limits = { 0, 1 }
+      local figure = plot.figure { width = 300, height = 100, xlimits = limits, ylimits = limits }
+      figure:line({ from, to }, { 0.5, 0.5 }, { dashed = true, color = { 255, 0, 0 } })
+      local canvas = figure:draw()
+      local count = 0
+      for position = 1, #canvas, 3 do
+        count = count + (canvas[position] > 200 and canvas[position + 1] < 100 and 1 or 0)
+      end
+      return count
+    end
+    -- Nine pixels of fifteen, two wide, over some 230: the same where the line begins far outside.
+    local inside = ink(0, 1)
+    assert.is_true(inside > 200 and inside < 350, tostring(inside))
+    assert.is_true(math.abs(ink(-1e7, 1e7) - inside) < 40)
+  end)
+
+  it("writes only bytes", function()
+    local canvas = plot.canvas(2, 1)
+    canvas[4] = 256
+    helper.fails("canvas.png: [4]: an integer from 0 to 255 expected, got 256", function()
+      return (canvas:png())
+    end)
+    canvas[4] = nil
+    helper.fails("canvas.png: [4]: an integer from 0 to 255 expected, got nil", function()
+      return (canvas:png())
+    end)
   end)
 
   it("returns nil and a message for a file that cannot be written", function()

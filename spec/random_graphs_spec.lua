@@ -1,16 +1,43 @@
---- Graphs put together at random, from a seed: whatever the passes and the threads, each gives the
--- same bits, leaves the same variables, and has the gradient that its values have.
+--- Graphs put together at random, from a seed: whatever the passes and the threads, each gives what
+-- a plain evaluator gives (random/evaluate.lua), the same bits, leaves the same variables, and has
+-- the gradient that its values have.
+--
+-- For a long run: NEAP_RANDOM_GRAPHS=5000, from the seed NEAP_RANDOM_FIRST on; NEAP_RANDOM_KNOWN=1
+-- runs the seeds of random/known.lua too. A failure tells its seed and a small script.
 local helper = require "helper"
 local neap = require "neap"
+local check = require "random.check"
+local dice = require "random.graph".dice
+local host = require "random.host"
+local known = require "random.known"
+local script = require "random.script"
+local shrink = require "random.shrink"
 
---- A generator of whole numbers in [0, count).
-local function dice(seed)
-  local drawn = 0
-  return function(count)
-    drawn = drawn + 1
-    return helper.bits(seed, drawn) % count
+local FIRST <const> = math.tointeger(tonumber(os.getenv "NEAP_RANDOM_FIRST" or 1))
+local GRAPHS <const> = math.tointeger(tonumber(os.getenv "NEAP_RANDOM_GRAPHS" or 240))
+local ALL <const> = os.getenv "NEAP_RANDOM_KNOWN" ~= nil
+
+describe("a random graph of sizes, effects and feeds", function()
+  local counts, open = check.counts(), host.open()
+
+  for seed = FIRST, FIRST + GRAPHS - 1 do
+    local test = known[seed] and not ALL and pending or it
+    test(("gives what the plain evaluator gives (seed %d)"):format(seed), function()
+      local trial = check.trial(seed, {
+        hosts = seed % 4 >= 2, writes = seed % 2 == 1, computed = seed % 5 > 0, open = open,
+      })
+      if check.run(trial, counts) then
+        local small, wrong, at = shrink(trial)
+        error(("seed %d: %s\n\n%s"):format(seed, wrong, script.whole(small, at)), 0)
+      end
+    end)
   end
-end
+
+  it("is seldom one whose values are in doubt", function()
+    assert.is_true(counts.ran > 10 * counts.failed)
+    assert.is_true(counts.failed > counts.unsure)
+  end)
+end)
 
 local UNARY <const> = { "tanh", "sigmoid", "relu", "abs", "negative", "identity", "softmax" }
 local BINARY <const> = { "add", "subtract", "multiply", "maximum", "minimum" }

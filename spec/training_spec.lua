@@ -157,20 +157,75 @@ describe("an optimizer", function()
     assert.equal(1, #again)
   end)
 
-  it("refuses a loss without trainable variables", function()
-    local x = neap.placeholder("float32", {})
-    assert.has_error(function()
-      neap.train.gradient_descent({ learning_rate = 1 }):minimize(x * x)
-    end)
+  it("takes one variable in the place of a sequence", function()
+    local a, b = neap.variable(1), neap.variable(2)
+    local optimizer = neap.train.gradient_descent { learning_rate = 1 }
+    local step = optimizer:minimize(a * b, b)
+    local list = optimizer:compute_gradients(a * b, a)
+    assert.equal(1, #list)
+    assert.equal(a, list[1][2])
+    local session <close> = neap.session(graph)
+    session:run(step)
+    assert.equal(1, session:get(a))
+    assert.equal(1, session:get(b))
   end)
 
-  it("refuses options that it does not know, and a rate that is missing", function()
-    assert.has_error(function()
-      neap.train.adam { learning_rate = 1, betta1 = 0.9 }
-    end)
-    assert.has_error(function()
-      neap.train.gradient_descent {}
-    end)
+  it("refuses a loss without trainable variables", function()
+    local x = neap.placeholder("float32", {})
+    local a = neap.variable(1, { name = "a" })
+    local optimizer = neap.train.gradient_descent { learning_rate = 1 }
+    helper.fails('gradient_descent: multiply "multiply" depends on no trainable variable',
+      function() return (optimizer:minimize(x * x)) end)
+    helper.fails('gradient_descent: multiply "multiply_1" depends on no given variable',
+      function() return (optimizer:minimize(x * x, { a })) end)
+  end)
+
+  it("refuses what it does not know, with what it knows, and a rate that is missing", function()
+    local calls = {
+      ["adam: unknown argument 'lr', known are: beta1, beta2, epsilon, learning_rate"] =
+        function() return (neap.train.adam { lr = 0.1 }) end,
+      ["momentum: unknown argument 'lr', known are: learning_rate, momentum, nesterov"] =
+        function() return (neap.train.momentum { lr = 0.1 }) end,
+      ["gradient_descent: unknown argument 'lr', known are: learning_rate, momentum, nesterov"] =
+        function() return (neap.train.gradient_descent { lr = 0.1 }) end,
+      ["gradient_descent: argument 'learning_rate' is missing"] =
+        function() return (neap.train.gradient_descent {}) end,
+      ["adam: a table of hyper-parameters expected, got 0.1"] =
+        function() return (neap.train.adam(0.1)) end,
+      ["adam: options by name expected, got a number as key"] =
+        function() return (neap.train.adam { 0.1 }) end,
+      ["adam: argument 'beta1': a number expected, got \"0.9\""] =
+        function() return (neap.train.adam { learning_rate = 1, beta1 = "0.9" }) end,
+    }
+    for text, call in pairs(calls) do
+      helper.fails(text, call)
+    end
+  end)
+
+  it("says which of its arguments is no loss, no variable, no pair", function()
+    local a, x = neap.variable(1, { name = "a" }), neap.placeholder("float32", {}, "x")
+    local o = neap.train.gradient_descent { learning_rate = 1 }
+    local calls = {
+      ["optimizer.minimize: argument 'loss': a node expected, got 3"] =
+        function() return (o:minimize(3)) end,
+      ["optimizer.compute_gradients: argument 'loss': a node expected, got nil"] =
+        function() return (o:compute_gradients()) end,
+      ["optimizer.minimize: argument 'variables': at [2]: placeholder \"x\" is not a variable"] =
+        function() return (o:minimize(a * a, { a, x })) end,
+      ["optimizer.minimize: argument 'variables': at [1]: a variable expected, got 3"] =
+        function() return (o:minimize(a * a, { 3 })) end,
+      ["optimizer.minimize: argument 'variables': [1] is nil: a hole in a sequence of 2"] =
+        function() return (o:minimize(a * a, { nil, a })) end,
+      ["optimizer.compute_gradients: argument 'variables': a variable or a sequence of variables "
+        .. "expected, got \"a\""] = function() return (o:compute_gradients(a * a, "a")) end,
+      ["optimizer.apply_gradients: a sequence of {gradient, variable} expected, got node"] =
+        function() return (o:apply_gradients(a)) end,
+      ["optimizer.apply_gradients: [1]: a pair {gradient, variable} expected, got node"] =
+        function() return (o:apply_gradients { a }) end,
+    }
+    for text, call in pairs(calls) do
+      helper.fails(text, call)
+    end
   end)
 
   it("refuses a variable of another graph", function()

@@ -232,6 +232,12 @@ NEAP_API void neap_graph_pop_scope(neap_graph *g);
 NEAP_API int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes,
                                       size_t count, neap_error *err);
 NEAP_API void neap_graph_pop_controls(neap_graph *g);
+/* How many pushes wait for their pop, and the pops of all but the first `depth` of them:
+ * for who calls code that may push and then fail. A callback of a host operation finds
+ * those open that were open when it was called; it can pop none of them, and what it does
+ * not pop is popped when it returns. */
+NEAP_API size_t neap_graph_depth(const neap_graph *g);
+NEAP_API void neap_graph_pop_to(neap_graph *g, size_t depth);
 /* The position that nodes made from now on report in the errors of a run ("model.lua",
  * 12); NULL for none; `file` is copied. `caller` is handed to the infer callbacks of host
  * operations. */
@@ -245,7 +251,8 @@ NEAP_API neap_dtype neap_node_dtype(const neap_node *n);
 NEAP_API int neap_node_rank(const neap_node *n); /* -1: unknown */
 /* The static shape, -1 for an unknown dimension; NULL if the rank is unknown or 0. */
 NEAP_API const int64_t *neap_node_dims(const neap_node *n);
-/* Data inputs (those that came as attributes included), then NULL. */
+/* Data inputs in the places of the signature, NULL where an optional one is absent and
+ * something follows; behind all places those that came as attributes; then NULL. */
 NEAP_API size_t neap_node_input_count(const neap_node *n);
 NEAP_API neap_node *neap_node_input(const neap_node *n, size_t index);
 NEAP_API size_t neap_node_consumer_count(const neap_node *n);
@@ -266,11 +273,23 @@ typedef enum neap_attribute_kind {
     NEAP_KIND_DTYPE,
     NEAP_KIND_INTS,   /* integers; a schema of this kind takes a single one too */
     NEAP_KIND_TENSOR, /* a value: number, table or tensor in Lua */
-    NEAP_KIND_NODE    /* a node in the place of integers, where the schema allows it */
+    NEAP_KIND_NODE,   /* a node in the place of integers, where the schema allows it */
+    NEAP_KIND_FLOATS, /* numbers; a schema of this kind takes a single one too */
+    NEAP_KIND_PAIRS,  /* pairs of integers: {{1, 1}, {2, 2}} in Lua */
+    NEAP_KIND_BODY    /* a function of control flow: a subgraph */
 } neap_attribute_kind;
 
-/* A named value given to an operation. Strings, integers and tensors are copied or
- * retained by the node. */
+/* In integers where the schema says so: no bound (false in Lua). */
+#define NEAP_NO_BOUND INT64_MIN
+
+typedef struct neap_pair {
+    int64_t first, second;
+} neap_pair;
+
+typedef struct neap__body neap_body;
+
+/* A named value given to an operation. Strings, lists and tensors are copied or retained
+ * by the node. */
 typedef struct neap_attribute {
     const char *name;
     neap_attribute_kind kind;
@@ -278,38 +297,57 @@ typedef struct neap_attribute {
     double number;           /* FLOAT */
     const char *string;      /* STRING */
     const int64_t *integers; /* INTS */
-    size_t count;            /* of `integers` */
+    size_t count;            /* of `integers`, `numbers` or `pairs` */
     neap_tensor *tensor;     /* TENSOR */
     neap_node *node;         /* NODE */
+    const double *numbers;   /* FLOATS */
+    const neap_pair *pairs;  /* PAIRS */
+    neap_body *body;         /* BODY */
 } neap_attribute;
+
+#define NEAP_ATTRIBUTE_INIT                                                              \
+    {                                                                                    \
+        NULL, NEAP_KIND_NONE, 0, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL          \
+    }
 
 /* What an attribute may be: one row of an operation's schema. */
 typedef struct neap_attribute_info {
     const char *name;
-    neap_attribute_kind kind;
-    unsigned flags;          /* NEAP_ATTRIBUTE_... */
-    neap_attribute fallback; /* the default; kind NEAP_KIND_NONE: none */
-    const char *choices;     /* for strings: "a|b|c"; else NULL */
+    neap_attribute_kind kind; /* the one that it takes, or the first of several */
+    unsigned flags;           /* NEAP_ATTRIBUTE_... */
+    neap_attribute fallback;  /* the default; kind NEAP_KIND_NONE: none */
+    const char *choices;      /* for strings: "a|b|c"; else NULL */
+    unsigned also;            /* further kinds: a NEAP_KIND_BIT of each */
 } neap_attribute_info;
 
+#define NEAP_KIND_BIT(kind) (1u << (kind))
+
 enum {
-    NEAP_ATTRIBUTE_REQUIRED = 1, /* must be given */
-    NEAP_ATTRIBUTE_NODE = 2,     /* may be a node (integers) */
-    NEAP_ATTRIBUTE_SHAPE = 4     /* dimensions: -1 is checked by the operation */
+    NEAP_ATTRIBUTE_REQUIRED = 1,  /* must be given */
+    NEAP_ATTRIBUTE_NODE = 2,      /* may be a node (integers) */
+    NEAP_ATTRIBUTE_SHAPE = 4,     /* dimensions: -1 is checked by the operation */
+    NEAP_ATTRIBUTE_OPEN = 8,      /* integers may be NEAP_NO_BOUND */
+    NEAP_ATTRIBUTE_TWO_LISTS = 16 /* the pairs are two lists in Lua: their first
+                                     integers, their second ones */
 };
+
+/* Whether a row takes a kind. A row of NEAP_KIND_INT and NEAP_KIND_FLOAT keeps a number
+ * as it is given, exactly; one of NEAP_KIND_INT and NEAP_KIND_INTS tells 3 from {3}. */
+static inline int neap_attribute_takes(const neap_attribute_info *row,
+                                       neap_attribute_kind kind)
+{
+    return row->kind == kind || (row->also & NEAP_KIND_BIT(kind)) != 0 ||
+           (kind == NEAP_KIND_NODE && (row->flags & NEAP_ATTRIBUTE_NODE) != 0);
+}
+/* What a row takes, for messages: "an integer, a sequence of integers or a node". As
+ * snprintf: returns the length of the whole text; `text` may be NULL when size is 0. */
+NEAP_API size_t neap_attribute_text(const neap_attribute_info *row, char *text,
+                                    size_t size);
 
 static inline neap_attribute neap_attribute_none(const char *name)
 {
-    neap_attribute a;
+    neap_attribute a = NEAP_ATTRIBUTE_INIT;
     a.name = name;
-    a.kind = NEAP_KIND_NONE;
-    a.integer = 0;
-    a.number = 0;
-    a.string = NULL;
-    a.integers = NULL;
-    a.count = 0;
-    a.tensor = NULL;
-    a.node = NULL;
     return a;
 }
 static inline neap_attribute neap_attribute_int(const char *name, int64_t value)
@@ -370,9 +408,36 @@ static inline neap_attribute neap_attribute_node(const char *name, neap_node *va
     a.node = value;
     return a;
 }
+static inline neap_attribute neap_attribute_floats(const char *name, const double *values,
+                                                   size_t count)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_FLOATS;
+    a.numbers = values;
+    a.count = count;
+    return a;
+}
+static inline neap_attribute neap_attribute_pairs(const char *name,
+                                                  const neap_pair *values, size_t count)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_PAIRS;
+    a.pairs = values;
+    a.count = count;
+    return a;
+}
+static inline neap_attribute neap_attribute_body(const char *name,
+                                                 neap_body *value)
+{
+    neap_attribute a = neap_attribute_none(name);
+    a.kind = NEAP_KIND_BODY;
+    a.body = value;
+    return a;
+}
 
 /* The schema row and value `index` of a node (0 ≤ index < the operation's attribute
  * count). The value borrows from the node; its kind is NEAP_KIND_NONE where it is absent.
+ * Of a node in the place of integers `integer` is its place among the inputs, or -1.
  * NEAP_ERANGE past the end. */
 NEAP_API int neap_node_attribute(const neap_node *n, size_t index, neap_attribute *value,
                                  neap_error *err);
@@ -386,7 +451,7 @@ typedef struct neap_op_info {
     const char *doc;
     const char
         *inputs; /* names apart by spaces; "x..." is a sequence and comes last; "" none;
-                            "[seed]" may be absent */
+                            "[mask]" may be absent: NULL in its place */
     const char
         *results; /* "": no value; NULL: one, unnamed; else names apart by spaces */
     const neap_attribute_info *attributes;
@@ -407,6 +472,10 @@ enum {
 NEAP_API size_t neap_op_count(void);
 NEAP_API const neap_op_info *neap_op_at(size_t index);       /* NULL past the end */
 NEAP_API const neap_op_info *neap_op_find(const char *name); /* NULL if there is none */
+/* The same of an operation that the host registered on the graph. */
+NEAP_API const neap_op_info *neap_graph_op(const neap_graph *g, const char *name);
+/* Of the operation that a node is of, whoever's that is. */
+NEAP_API const neap_op_info *neap_node_info(const neap_node *n);
 
 /* The dtype that a plain number in the place of input `index` should have beside these
  * inputs (NULL where they are plain numbers too): the operation's own for that input,
@@ -415,8 +484,8 @@ NEAP_API const neap_op_info *neap_op_find(const char *name); /* NULL if there is
 NEAP_API neap_dtype neap_op_literal_dtype(const char *op, neap_node *const *inputs,
                                           size_t count, size_t index);
 
-/* Builds any operation. Inputs in the order of its signature; attributes by name, in any
- * order; `name` may be NULL (the operation's name, made unique). `outputs` receives one
+/* Builds any operation. Inputs in the places of its signature, NULL where an optional one
+ * is absent; attributes by name, in any order; `name` may be NULL (the operation's name, made unique). `outputs` receives one
  * node for each result, at most `output_capacity`; pass NULL and 0 to ignore them.
  * Returns the node itself (the first result where there are several); NULL with an error:
  * unknown operation or attribute, counts, dtypes, shapes, another graph. */
@@ -449,6 +518,40 @@ typedef struct neap_op_shape {
     int64_t dims[NEAP_MAX_RANK];
 } neap_op_shape;
 
+/* ---- Branches and loops ---------------------------------------------------------- */
+
+/* A body is a piece of graph that a branch or a loop runs. Between neap_body_begin and
+ * neap_body_end nodes are built in it; bodies nest, up to 32 within each other. Nodes of a
+ * body are in no list of the graph, cannot be fed or fetched, and cannot be used outside of
+ * it; what is named from outside becomes an input of the branch or loop. Placeholders and
+ * variables cannot be made in it; assignments, draws and operations of the host can. The
+ * graph owns it. `arguments` are the dtypes and shapes of what it is given (a loop's
+ * variables), -1 where they are open. */
+NEAP_API neap_body *neap_body_begin(neap_graph *g, const neap_op_shape *arguments,
+                                    size_t count, neap_error *err);
+NEAP_API neap_node *neap_body_argument(const neap_body *body, size_t index);
+NEAP_API void neap_body_end(neap_body *body);
+/* Nodes are built in it again: after its end, and before a branch or loop has it. */
+NEAP_API int neap_body_resume(neap_body *body, neap_error *err);
+
+/* The values of one of two bodies without arguments, of `pred` (bool, rank 0): as many of
+ * each, of the same dtypes. Only the branch that is taken runs. outputs[i] receives the
+ * i-th value. Bodies serve once. */
+NEAP_API int neap_cond(neap_graph *g, neap_node *pred, neap_body *then_body,
+                       neap_node *const *then_results, neap_body *else_body,
+                       neap_node *const *else_results, size_t count, neap_node **outputs,
+                       neap_error *err);
+/* Runs `body` as long as `condition` gives true (bool, rank 0): both take `count` loop
+ * variables as arguments, and body gives as many, of the same dtypes and of shapes that
+ * its arguments may have (which may change from one iteration to the next where they are
+ * open). maximum_iterations: -1 for none. outputs[i] receives the i-th variable at the
+ * end. An error inside names the iteration, from 0. */
+NEAP_API int neap_while_loop(neap_graph *g, neap_body *condition,
+                             neap_node *condition_result, neap_body *body,
+                             neap_node *const *results, neap_node *const *loop_vars,
+                             size_t count, int64_t maximum_iterations,
+                             neap_node **outputs, neap_error *err);
+
 /* An operation of the host. Callbacks return a neap_status and fill `err` when it is not
  * NEAP_OK; they run on the thread that builds or runs; `caller` is that of
  * neap_graph_set_source or neap_run_options. */
@@ -472,10 +575,26 @@ typedef struct neap_op {
                     size_t y_count, neap_node **dx, neap_error *err);
     void (*release)(void *user); /* when the graph goes; may be NULL */
     void *user;
+    /* A schema, and callbacks that are told the node, whose values neap_node_attribute
+     * reads; each stands in for the one without `_node` where it is not NULL. Inputs are
+     * in the places of neap_node_input: NULL, or of NEAP_DTYPE_NONE, where one is absent,
+     * and nodes in the place of integers behind the others. */
+    const neap_attribute_info *attributes;
+    size_t attribute_count;
+    int (*infer_node)(void *user, void *caller, const neap_node *n,
+                      const neap_op_shape *in, size_t in_count, neap_op_shape *out,
+                      size_t out_count, neap_error *err);
+    int (*compute_node)(void *user, void *caller, const neap_node *n,
+                        neap_tensor *const *in, size_t in_count, neap_tensor **out,
+                        size_t out_count, neap_error *err);
+    int (*gradient_node)(void *user, void *caller, neap_graph *g, const neap_node *n,
+                         neap_node *const *x, size_t x_count, neap_node *const *y,
+                         neap_node *const *dy, size_t y_count, neap_node **dx,
+                         neap_error *err);
 } neap_op;
 
-/* Makes `op` known to this graph, to be built with neap_build. The struct and its strings
- * are copied. NEAP_EARG for a name that exists. */
+/* Makes `op` known to this graph, to be built with neap_build. The struct, its strings and
+ * its schema are copied. NEAP_EARG for a name that exists. */
 NEAP_API int neap_graph_register(neap_graph *g, const neap_op *op, neap_error *err);
 
 /* ---- Gradients and training ------------------------------------------------------ */
@@ -523,10 +642,8 @@ typedef struct neap_session_options {
     int threads;         /* 0: as neap_set_threads says */
     size_t memory_limit; /* bytes of plans, blocks, variables and results; 0: none */
     uint64_t seed;       /* of random operations */
-    /* NULL: the best, or the lower one that the environment variable NEAP_ISA names
-     * (looked at for each new session; an unknown name is NEAP_EARG). Else "avx512",
-     * "avx2" or "generic", which can only lower that. */
-    const char *isa;
+    const char
+        *isa; /* NULL: the best; else "avx512", "avx2" or "generic", not above it */
     const char *passes; /* NULL: all; "none"; or of "fold,simplify,merge,fuse,place" */
     /* Receives the text of `print` operations and of traced runs, on the calling
      * thread. */
@@ -565,9 +682,10 @@ NEAP_API neap_graph *neap_session_graph(const neap_session *s); /* borrowed */
 
 /* Computes `fetches`. out[i] is NULL on entry and receives a new reference (NULL for an
  * operation without a value), or is the host's tensor of the right dtype and shape,
- * written in place; nobody else may hold that one. Feeds that the run does not need are
- * ignored. On an error every out[i] is as on entry, every variable and the random state
- * hold what they held before, and the session goes on. */
+ * written in place; nobody else may hold that one, and its memory may be that of no other
+ * such tensor, nor of a feed, a constant or a variable's value. Feeds that the run does
+ * not need are ignored. On an error every out[i] is as on entry, every variable and the
+ * random state hold what they held before, and the session goes on. */
 NEAP_API int neap_session_run(neap_session *s, const neap_feed *feeds, size_t feed_count,
                               neap_node *const *fetches, size_t fetch_count,
                               neap_tensor **out, neap_error *err);
@@ -627,9 +745,7 @@ NEAP_API int neap_set_threads(int threads, neap_error *err);
 
 typedef struct neap_config {
     const char *version;
-    /* The instruction set of sessions that do not say: the best that this machine has
-     * kernels for, or the lower one that NEAP_ISA names. */
-    const char *isa;
+    const char *isa; /* the best instruction set that this machine has kernels for */
     const char *compiler;
     const char *blas; /* what is known of OpenBLAS, "not opened" before its first need */
     int threads;      /* the present bound */
@@ -641,235 +757,623 @@ NEAP_API void neap_get_config(neap_config *config);
 
 /* ---- A builder for every operation ----------------------------------------------- */
 
-/* Inputs, then required attributes; a list is a pointer and a count. What is optional,
- * and a node's name, goes through neap_build. Generated from the descriptors by `make
- * generate`. */
+/* Inputs (NULL for an optional one that is absent), required attributes, then the options
+ * of an operation that has optional attributes; a list is a pointer and a count. A node's
+ * name, and a node in the place of required integers, go through neap_build.
+ *
+ *     neap_softmax_options o = NEAP_SOFTMAX_OPTIONS_INIT;
+ *     o.axis = 0;
+ *     y = neap_softmax(g, x, &o, err);
+ *
+ * NULL stands for the defaults, which NEAP_OP_OPTIONS_INIT holds; so do fields that lie
+ * beyond `size`, as those of later versions do for a host that was built before them. A
+ * list or text that is NULL is absent; an attribute of several kinds, or a number that may
+ * be absent, is a neap_attribute, made by neap_attribute_int and its like (the field gives
+ * the name). Every field has eight bytes or more, so that a later one never lies within an
+ * earlier `size`.
+ *
+ * Calls may leave out the argument `options`: `neap_softmax(g, x, err)`. (Not where a list
+ * is written in place with a comma in it, for a macro counts what is given.)
+ *
+ * Generated from the descriptors by `make generate`. */
+/* clang-format off */
+#define NEAP__GIVEN(...) __VA_ARGS__
+#define NEAP__ABSENT(...) NULL, __VA_ARGS__
+#define NEAP__PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, pick, ...) pick
+#define NEAP__OPTIONS(...)                                                               \
+    NEAP__PICK(__VA_ARGS__, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
+               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
+               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
+               NEAP__GIVEN, NEAP__ABSENT, 0)(__VA_ARGS__)
+#define NEAP__OPTIONS_OUT(...)                                                           \
+    NEAP__PICK(__VA_ARGS__, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
+               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
+               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
+               NEAP__ABSENT, NEAP__ABSENT, 0)(__VA_ARGS__)
 /* BEGIN generated */
+
+typedef struct neap_zeros_options {
+    size_t size;
+    neap_dtype dtype; int : 32;
+} neap_zeros_options;
+#define NEAP_ZEROS_OPTIONS_INIT \
+    {sizeof(neap_zeros_options), NEAP_FLOAT32}
 /* A value of this shape, all zeros (false for bool). */
 NEAP_API neap_node *neap_zeros(neap_graph *g, const int64_t *shape, size_t shape_count,
-                               neap_error *err);
+                               const neap_zeros_options *options, neap_error *err);
+#define neap_zeros(g, shape, shape_count, ...) \
+    neap_zeros(g, shape, shape_count, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_ones_options {
+    size_t size;
+    neap_dtype dtype; int : 32;
+} neap_ones_options;
+#define NEAP_ONES_OPTIONS_INIT \
+    {sizeof(neap_ones_options), NEAP_FLOAT32}
 /* A value of this shape, all ones (true for bool). */
 NEAP_API neap_node *neap_ones(neap_graph *g, const int64_t *shape, size_t shape_count,
-                              neap_error *err);
+                              const neap_ones_options *options, neap_error *err);
+#define neap_ones(g, shape, shape_count, ...) \
+    neap_ones(g, shape, shape_count, NEAP__OPTIONS(__VA_ARGS__))
+
 /* A value of shape `dims`, every element of which is `value`, whose dtype it has. */
 NEAP_API neap_node *neap_fill(neap_graph *g, const int64_t *dims, size_t dims_count,
                               neap_tensor *value, neap_error *err);
+
 /* Zeros of the shape and dtype of x, whose elements are not read. */
 NEAP_API neap_node *neap_zeros_like(neap_graph *g, neap_node *x, neap_error *err);
+
 /* Ones of the shape and dtype of x, whose elements are not read. */
 NEAP_API neap_node *neap_ones_like(neap_graph *g, neap_node *x, neap_error *err);
-/* Draws, evenly spread over [minval, maxval), fresh in every run. For int32 and int64 the
- * bounds are whole numbers. The same seeds give the same numbers. */
+
+typedef struct neap_random_uniform_options {
+    size_t size;
+    neap_attribute minval;
+    neap_attribute maxval;
+    neap_dtype dtype; int : 32;
+    neap_attribute seed;
+} neap_random_uniform_options;
+#define NEAP_RANDOM_UNIFORM_OPTIONS_INIT \
+    {sizeof(neap_random_uniform_options), NEAP_ATTRIBUTE_INIT, NEAP_ATTRIBUTE_INIT, \
+     NEAP_FLOAT32, NEAP_ATTRIBUTE_INIT}
+/* Draws, evenly spread over [minval, maxval), fresh in every run. For integers the bounds
+ * are whole numbers. The same seeds give the same numbers. */
 NEAP_API neap_node *neap_random_uniform(neap_graph *g, const int64_t *shape,
-                                        size_t shape_count, neap_error *err);
+                                        size_t shape_count,
+                                        const neap_random_uniform_options *options,
+                                        neap_error *err);
+#define neap_random_uniform(g, shape, shape_count, ...) \
+    neap_random_uniform(g, shape, shape_count, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_random_normal_options {
+    size_t size;
+    double mean;
+    double stddev;
+    neap_dtype dtype; int : 32;
+    neap_attribute seed;
+} neap_random_normal_options;
+#define NEAP_RANDOM_NORMAL_OPTIONS_INIT \
+    {sizeof(neap_random_normal_options), 0, 1, NEAP_FLOAT32, NEAP_ATTRIBUTE_INIT}
 /* Draws from the normal distribution of this mean and standard deviation, fresh in every
  * run. The same seeds give the same numbers. */
 NEAP_API neap_node *neap_random_normal(neap_graph *g, const int64_t *shape,
-                                       size_t shape_count, neap_error *err);
+                                       size_t shape_count,
+                                       const neap_random_normal_options *options,
+                                       neap_error *err);
+#define neap_random_normal(g, shape, shape_count, ...) \
+    neap_random_normal(g, shape, shape_count, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_truncated_normal_options {
+    size_t size;
+    double mean;
+    double stddev;
+    neap_dtype dtype; int : 32;
+    neap_attribute seed;
+} neap_truncated_normal_options;
+#define NEAP_TRUNCATED_NORMAL_OPTIONS_INIT \
+    {sizeof(neap_truncated_normal_options), 0, 1, NEAP_FLOAT32, NEAP_ATTRIBUTE_INIT}
 /* As random_normal, but what is more than two standard deviations from the mean is drawn
  * again. */
 NEAP_API neap_node *neap_truncated_normal(neap_graph *g, const int64_t *shape,
-                                          size_t shape_count, neap_error *err);
+                                          size_t shape_count,
+                                          const neap_truncated_normal_options *options,
+                                          neap_error *err);
+#define neap_truncated_normal(g, shape, shape_count, ...) \
+    neap_truncated_normal(g, shape, shape_count, NEAP__OPTIONS(__VA_ARGS__))
+
 /* x itself. */
 NEAP_API neap_node *neap_identity(neap_graph *g, neap_node *x, neap_error *err);
+
 /* x itself, which counts as a constant when gradients are made. */
 NEAP_API neap_node *neap_stop_gradient(neap_graph *g, neap_node *x, neap_error *err);
+
 /* x as another dtype. Floating numbers become integers by dropping the fraction, at the
  * nearest end of the range where it ends, and 0 for NaN; integers wrap; bool is whether x
  * is not 0. */
 NEAP_API neap_node *neap_cast(neap_graph *g, neap_node *x, neap_dtype dtype,
                               neap_error *err);
+
 /* -x, element by element; integers wrap. */
 NEAP_API neap_node *neap_negative(neap_graph *g, neap_node *x, neap_error *err);
+
 /* The absolute value of x, element by element; the lowest integer stays itself. Its
  * gradient at 0 is 0. */
 NEAP_API neap_node *neap_abs(neap_graph *g, neap_node *x, neap_error *err);
+
 /* -1, 0 or 1 as x is below, at or above 0, element by element; NaN for NaN. Its gradient
  * is 0. */
 NEAP_API neap_node *neap_sign(neap_graph *g, neap_node *x, neap_error *err);
+
 /* x times x, element by element; integers wrap. */
 NEAP_API neap_node *neap_square(neap_graph *g, neap_node *x, neap_error *err);
+
 /* The square root of x, element by element; NaN below 0. */
 NEAP_API neap_node *neap_sqrt(neap_graph *g, neap_node *x, neap_error *err);
+
 /* e to the power of x, element by element. */
 NEAP_API neap_node *neap_exp(neap_graph *g, neap_node *x, neap_error *err);
+
 /* The natural logarithm of x, element by element; -inf at 0, NaN below. */
 NEAP_API neap_node *neap_log(neap_graph *g, neap_node *x, neap_error *err);
+
 /* The natural logarithm of 1 + x, element by element, with all its digits where x is near
  * 0; -inf at -1, NaN below. */
 NEAP_API neap_node *neap_log1p(neap_graph *g, neap_node *x, neap_error *err);
+
 /* 1 / (1 + exp(-x)), element by element, without overflow. */
 NEAP_API neap_node *neap_sigmoid(neap_graph *g, neap_node *x, neap_error *err);
+
 /* Hyperbolic tangent of x, element by element. */
 NEAP_API neap_node *neap_tanh(neap_graph *g, neap_node *x, neap_error *err);
+
 /* log(1 + exp(x)), element by element, without overflow. */
 NEAP_API neap_node *neap_softplus(neap_graph *g, neap_node *x, neap_error *err);
+
 /* x where it is above 0, else 0, element by element; NaN for NaN. Its gradient at 0 is
  * 0. */
 NEAP_API neap_node *neap_relu(neap_graph *g, neap_node *x, neap_error *err);
+
+typedef struct neap_leaky_relu_options {
+    size_t size;
+    double alpha;
+} neap_leaky_relu_options;
+#define NEAP_LEAKY_RELU_OPTIONS_INIT \
+    {sizeof(neap_leaky_relu_options), 0.20000000000000001}
 /* x where it is above 0, else alpha times x, element by element. Its gradient at 0 is
  * alpha. */
-NEAP_API neap_node *neap_leaky_relu(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_leaky_relu(neap_graph *g, neap_node *x,
+                                    const neap_leaky_relu_options *options,
+                                    neap_error *err);
+#define neap_leaky_relu(g, x, ...) \
+    neap_leaky_relu(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
 /* x + y, element by element with broadcasting; integers wrap. */
 NEAP_API neap_node *neap_add(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
+
 /* x - y, element by element with broadcasting; integers wrap. */
 NEAP_API neap_node *neap_subtract(neap_graph *g, neap_node *x, neap_node *y,
                                   neap_error *err);
+
 /* x times y, element by element with broadcasting; integers wrap. */
 NEAP_API neap_node *neap_multiply(neap_graph *g, neap_node *x, neap_node *y,
                                   neap_error *err);
+
 /* x / y, true division, element by element with broadcasting: integers give float32. */
 NEAP_API neap_node *neap_divide(neap_graph *g, neap_node *x, neap_node *y,
                                 neap_error *err);
+
 /* The largest whole number not above x / y, element by element with broadcasting.
  * Integers wrap; a y of 0 among them is an error of the run. */
 NEAP_API neap_node *neap_floor_divide(neap_graph *g, neap_node *x, neap_node *y,
                                       neap_error *err);
+
 /* What floor_divide leaves of x, with the sign of y, element by element with
  * broadcasting; NaN where y is 0, which among integers is an error of the run. */
 NEAP_API neap_node *neap_mod(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
+
 /* x to the power of y, element by element with broadcasting; NaN for a negative x and a y
  * that is not whole. Integers wrap; a negative integer y gives 0, or 1 and -1 their own.
  * The gradient for y is 0 where x is not above 0. */
 NEAP_API neap_node *neap_pow(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
+
 /* The greater of x and y, element by element with broadcasting; NaN where either is.
  * Where they are equal the gradient goes to x. */
 NEAP_API neap_node *neap_maximum(neap_graph *g, neap_node *x, neap_node *y,
                                  neap_error *err);
+
 /* The lesser of x and y, element by element with broadcasting; NaN where either is. Where
  * they are equal the gradient goes to x. */
 NEAP_API neap_node *neap_minimum(neap_graph *g, neap_node *x, neap_node *y,
                                  neap_error *err);
+
 /* Whether x = y, element by element with broadcasting: a bool. NaN equals nothing. */
 NEAP_API neap_node *neap_equal(neap_graph *g, neap_node *x, neap_node *y,
                                neap_error *err);
+
 /* Whether x < y, element by element with broadcasting: a bool, false for NaN. */
 NEAP_API neap_node *neap_less(neap_graph *g, neap_node *x, neap_node *y, neap_error *err);
+
 /* Whether x > y, element by element with broadcasting: a bool, false for NaN. */
 NEAP_API neap_node *neap_greater(neap_graph *g, neap_node *x, neap_node *y,
                                  neap_error *err);
+
 /* x where the condition holds, else y, element by element, all three broadcast. What is
  * not chosen has no effect on the result, NaN included. */
 NEAP_API neap_node *neap_where(neap_graph *g, neap_node *condition, neap_node *x,
                                neap_node *y, neap_error *err);
+
+typedef struct neap_reduce_sum_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+    int keepdims; int : 32;
+} neap_reduce_sum_options;
+#define NEAP_REDUCE_SUM_OPTIONS_INIT \
+    {sizeof(neap_reduce_sum_options), NULL, 0, 0}
 /* The sum of the elements of x over some axes (absent: all). Integers wrap; over no
  * elements it is 0. */
-NEAP_API neap_node *neap_reduce_sum(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_reduce_sum(neap_graph *g, neap_node *x,
+                                    const neap_reduce_sum_options *options,
+                                    neap_error *err);
+#define neap_reduce_sum(g, x, ...) \
+    neap_reduce_sum(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_reduce_mean_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+    int keepdims; int : 32;
+} neap_reduce_mean_options;
+#define NEAP_REDUCE_MEAN_OPTIONS_INIT \
+    {sizeof(neap_reduce_mean_options), NULL, 0, 0}
 /* The mean of the elements of x over some axes (absent: all), of the dtype of x: for
  * integers without its fraction. Over no elements it is NaN, or 0 for integers. */
-NEAP_API neap_node *neap_reduce_mean(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_reduce_mean(neap_graph *g, neap_node *x,
+                                     const neap_reduce_mean_options *options,
+                                     neap_error *err);
+#define neap_reduce_mean(g, x, ...) \
+    neap_reduce_mean(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_reduce_max_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+    int keepdims; int : 32;
+} neap_reduce_max_options;
+#define NEAP_REDUCE_MAX_OPTIONS_INIT \
+    {sizeof(neap_reduce_max_options), NULL, 0, 0}
 /* The greatest element of x over some axes (absent: all); NaN if there is one. Over no
  * elements it is the lowest value of the dtype (-inf). Equal greatest elements share the
  * gradient. */
-NEAP_API neap_node *neap_reduce_max(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_reduce_max(neap_graph *g, neap_node *x,
+                                    const neap_reduce_max_options *options,
+                                    neap_error *err);
+#define neap_reduce_max(g, x, ...) \
+    neap_reduce_max(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_reduce_min_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+    int keepdims; int : 32;
+} neap_reduce_min_options;
+#define NEAP_REDUCE_MIN_OPTIONS_INIT \
+    {sizeof(neap_reduce_min_options), NULL, 0, 0}
 /* The least element of x over some axes (absent: all); NaN if there is one. Over no
  * elements it is the greatest value of the dtype (inf). Equal least elements share the
  * gradient. */
-NEAP_API neap_node *neap_reduce_min(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_reduce_min(neap_graph *g, neap_node *x,
+                                    const neap_reduce_min_options *options,
+                                    neap_error *err);
+#define neap_reduce_min(g, x, ...) \
+    neap_reduce_min(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_reduce_prod_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+    int keepdims; int : 32;
+} neap_reduce_prod_options;
+#define NEAP_REDUCE_PROD_OPTIONS_INIT \
+    {sizeof(neap_reduce_prod_options), NULL, 0, 0}
 /* The product of the elements of x over some axes (absent: all). Integers wrap; over no
  * elements it is 1. */
-NEAP_API neap_node *neap_reduce_prod(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_reduce_prod(neap_graph *g, neap_node *x,
+                                     const neap_reduce_prod_options *options,
+                                     neap_error *err);
+#define neap_reduce_prod(g, x, ...) \
+    neap_reduce_prod(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_reduce_logsumexp_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+    int keepdims; int : 32;
+} neap_reduce_logsumexp_options;
+#define NEAP_REDUCE_LOGSUMEXP_OPTIONS_INIT \
+    {sizeof(neap_reduce_logsumexp_options), NULL, 0, 0}
 /* log(sum(exp(x))) over some axes (absent: all), without overflow. Over no elements it is
  * -inf. */
-NEAP_API neap_node *neap_reduce_logsumexp(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_reduce_logsumexp(neap_graph *g, neap_node *x,
+                                          const neap_reduce_logsumexp_options *options,
+                                          neap_error *err);
+#define neap_reduce_logsumexp(g, x, ...) \
+    neap_reduce_logsumexp(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_argmax_options {
+    size_t size;
+    int64_t axis;
+    neap_dtype output_type; int : 32;
+} neap_argmax_options;
+#define NEAP_ARGMAX_OPTIONS_INIT \
+    {sizeof(neap_argmax_options), 0, NEAP_INT64}
 /* The index of the greatest element of x along an axis, which must have one; the first of
  * equals, and NaN counts as greatest. int32 or int64, as `output_type` says. */
-NEAP_API neap_node *neap_argmax(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_argmax(neap_graph *g, neap_node *x,
+                                const neap_argmax_options *options, neap_error *err);
+#define neap_argmax(g, x, ...) \
+    neap_argmax(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_matmul_options {
+    size_t size;
+    int transpose_a; int : 32;
+    int transpose_b; int : 32;
+} neap_matmul_options;
+#define NEAP_MATMUL_OPTIONS_INIT \
+    {sizeof(neap_matmul_options), 0, 0}
 /* The product of two matrices, or of each pair of them where there are further dimensions
  * in front, which broadcast. A vector is one row on the left, one column on the right,
  * and that dimension is left out of the result. transpose_a and transpose_b transpose a
  * matrix first; a vector cannot be transposed. */
 NEAP_API neap_node *neap_matmul(neap_graph *g, neap_node *a, neap_node *b,
-                                neap_error *err);
+                                const neap_matmul_options *options, neap_error *err);
+#define neap_matmul(g, a, b, ...) \
+    neap_matmul(g, a, b, NEAP__OPTIONS(__VA_ARGS__))
+
+/* The sum of the products of a and b over some axes of both. `axes` is a number n, for
+ * the last n axes of a and the first n of b, or two sequences: axes of a, and those of b
+ * that each goes with. The axes of a that are left come first, then those of b. */
+NEAP_API neap_node *neap_tensordot(neap_graph *g, neap_node *a, neap_node *b,
+                                   neap_attribute axes, neap_error *err);
+
+typedef struct neap_transpose_options {
+    size_t size;
+    const int64_t *perm;
+    size_t perm_count;
+} neap_transpose_options;
+#define NEAP_TRANSPOSE_OPTIONS_INIT \
+    {sizeof(neap_transpose_options), NULL, 0}
 /* x with its axes in another order: axis i of the result is axis perm[i] of x. Without
  * perm the order is reversed. */
-NEAP_API neap_node *neap_transpose(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_transpose(neap_graph *g, neap_node *x,
+                                   const neap_transpose_options *options,
+                                   neap_error *err);
+#define neap_transpose(g, x, ...) \
+    neap_transpose(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
 /* The elements of x, in their order, under another shape of the same size. One -1 in it
  * stands for what is left of the size. */
 NEAP_API neap_node *neap_reshape(neap_graph *g, neap_node *x, const int64_t *shape,
                                  size_t shape_count, neap_error *err);
+
 /* The dimensions of x: an int64 of rank 1. The elements of x are not read. */
 NEAP_API neap_node *neap_shape(neap_graph *g, neap_node *x, neap_error *err);
+
 /* x with a dimension of 1 more, which is `axis` of the result. */
 NEAP_API neap_node *neap_expand_dims(neap_graph *g, neap_node *x, int64_t axis,
                                      neap_error *err);
+
+typedef struct neap_squeeze_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+} neap_squeeze_options;
+#define NEAP_SQUEEZE_OPTIONS_INIT \
+    {sizeof(neap_squeeze_options), NULL, 0}
 /* x without the dimensions of these axes, which must be 1; without `axis`, without all
  * dimensions that are 1. */
-NEAP_API neap_node *neap_squeeze(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_squeeze(neap_graph *g, neap_node *x,
+                                 const neap_squeeze_options *options, neap_error *err);
+#define neap_squeeze(g, x, ...) \
+    neap_squeeze(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
 /* x repeated to a shape that it broadcasts to: dimensions of 1 grow, and new ones come in
  * front. */
 NEAP_API neap_node *neap_broadcast_to(neap_graph *g, neap_node *x, const int64_t *shape,
                                       size_t shape_count, neap_error *err);
+
 /* Values joined along an axis, in order; their other dimensions are the same. */
 NEAP_API neap_node *neap_concat(neap_graph *g, neap_node *const *x, size_t x_count,
                                 int64_t axis, neap_error *err);
+
 /* The part of x that begins at `begin` and has shape `size`, in which -1 means all that
  * follows. A part that does not lie within x is an error. */
 NEAP_API neap_node *neap_slice(neap_graph *g, neap_node *x, const int64_t *begin,
                                size_t begin_count, const int64_t *size, size_t size_count,
                                neap_error *err);
+
+/* Along each axis the elements begin, begin + stride, ... before stop, as Python's slices
+ * pick them: a negative bound counts from the end, one beyond the axis ends at it, and a
+ * negative stride goes backwards. Axes without an entry are whole. */
+NEAP_API neap_node *neap_strided_slice(neap_graph *g, neap_node *x, const int64_t *begin,
+                                       size_t begin_count, const int64_t *stop,
+                                       size_t stop_count, const int64_t *strides,
+                                       size_t strides_count, neap_error *err);
+
+typedef struct neap_pad_options {
+    size_t size;
+    const char *mode;
+    neap_attribute constant_value;
+} neap_pad_options;
+#define NEAP_PAD_OPTIONS_INIT \
+    {sizeof(neap_pad_options), "constant", NEAP_ATTRIBUTE_INIT}
+/* x with more elements around it: paddings[i] are how many before and after axis i. They
+ * are constant_value, or as `mode` says: "reflect" mirrors x at its first and last
+ * element, "symmetric" mirrors these too, "edge" repeats them. */
+NEAP_API neap_node *neap_pad(neap_graph *g, neap_node *x, const neap_pair *paddings,
+                             size_t paddings_count, const neap_pad_options *options,
+                             neap_error *err);
+#define neap_pad(g, x, paddings, paddings_count, ...) \
+    neap_pad(g, x, paddings, paddings_count, NEAP__OPTIONS(__VA_ARGS__))
+
+/* x with its elements moved by `shift` places along an axis, what leaves at one end
+ * coming in at the other; or by several shifts, each along the axis in its place, those
+ * of one axis adding up. */
+NEAP_API neap_node *neap_roll(neap_graph *g, neap_node *x, const int64_t *shift,
+                              size_t shift_count, const int64_t *axis, size_t axis_count,
+                              neap_error *err);
+
+typedef struct neap_gather_options {
+    size_t size;
+    int64_t axis;
+    int64_t batch_dims;
+} neap_gather_options;
+#define NEAP_GATHER_OPTIONS_INIT \
+    {sizeof(neap_gather_options), 0, 0}
 /* The parts of params at these indices along an axis: the dimensions of indices take the
  * place of that axis. With batch_dims, that many leading dimensions are those of both. An
  * index that is not in range is an error of the run. */
 NEAP_API neap_node *neap_gather(neap_graph *g, neap_node *params, neap_node *indices,
-                                neap_error *err);
+                                const neap_gather_options *options, neap_error *err);
+#define neap_gather(g, params, indices, ...) \
+    neap_gather(g, params, indices, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_one_hot_options {
+    size_t size;
+    neap_attribute on_value;
+    neap_attribute off_value;
+    int64_t axis;
+    neap_dtype dtype; int : 32;
+} neap_one_hot_options;
+#define NEAP_ONE_HOT_OPTIONS_INIT \
+    {sizeof(neap_one_hot_options), NEAP_ATTRIBUTE_INIT, NEAP_ATTRIBUTE_INIT, -1, \
+     NEAP_FLOAT32}
 /* For each index a row of `depth` elements along a new axis: on_value at the index,
  * off_value elsewhere; off_value alone for an index that is not in range. */
 NEAP_API neap_node *neap_one_hot(neap_graph *g, neap_node *indices, int64_t depth,
-                                 neap_error *err);
+                                 const neap_one_hot_options *options, neap_error *err);
+#define neap_one_hot(g, indices, depth, ...) \
+    neap_one_hot(g, indices, depth, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_softmax_options {
+    size_t size;
+    int64_t axis;
+} neap_softmax_options;
+#define NEAP_SOFTMAX_OPTIONS_INIT \
+    {sizeof(neap_softmax_options), -1}
 /* exp(x) / sum(exp(x)) along an axis, without overflow: rows of positive numbers whose
  * sum is 1. */
-NEAP_API neap_node *neap_softmax(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_softmax(neap_graph *g, neap_node *x,
+                                 const neap_softmax_options *options, neap_error *err);
+#define neap_softmax(g, x, ...) \
+    neap_softmax(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_log_softmax_options {
+    size_t size;
+    int64_t axis;
+} neap_log_softmax_options;
+#define NEAP_LOG_SOFTMAX_OPTIONS_INIT \
+    {sizeof(neap_log_softmax_options), -1}
 /* The logarithm of softmax along an axis: x - log(sum(exp(x))), without overflow. */
-NEAP_API neap_node *neap_log_softmax(neap_graph *g, neap_node *x, neap_error *err);
+NEAP_API neap_node *neap_log_softmax(neap_graph *g, neap_node *x,
+                                     const neap_log_softmax_options *options,
+                                     neap_error *err);
+#define neap_log_softmax(g, x, ...) \
+    neap_log_softmax(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_softmax_cross_entropy_with_logits_options {
+    size_t size;
+    int64_t axis;
+} neap_softmax_cross_entropy_with_logits_options;
+#define NEAP_SOFTMAX_CROSS_ENTROPY_WITH_LOGITS_OPTIONS_INIT \
+    {sizeof(neap_softmax_cross_entropy_with_logits_options), -1}
 /* -sum(labels * log_softmax(logits)) along an axis, which goes: how badly each row of
  * logits predicts the distribution of that row of labels, of the same shape. */
 NEAP_API neap_node *neap_softmax_cross_entropy_with_logits(neap_graph *g,
                                                            neap_node *labels,
                                                            neap_node *logits,
+                                                           const neap_softmax_cross_entropy_with_logits_options *options,
                                                            neap_error *err);
+#define neap_softmax_cross_entropy_with_logits(g, labels, logits, ...) \
+    neap_softmax_cross_entropy_with_logits(g, labels, logits, \
+                                           NEAP__OPTIONS(__VA_ARGS__))
+
 /* -log_softmax(logits)[label] for each row (the last axis) of logits and its label, a
  * class from 0. A label that is no class is an error of the run. */
 NEAP_API neap_node *neap_sparse_softmax_cross_entropy_with_logits(neap_graph *g,
                                                                   neap_node *labels,
                                                                   neap_node *logits,
                                                                   neap_error *err);
+
 /* Gives the variable a value of its own shape when the run ends well; the result is that
  * value. */
 NEAP_API neap_node *neap_assign(neap_graph *g, neap_node *variable, neap_node *value,
                                 neap_error *err);
+
 /* Adds a value of its own shape to the variable when the run ends well; the result is the
  * sum. */
 NEAP_API neap_node *neap_assign_add(neap_graph *g, neap_node *variable, neap_node *value,
                                     neap_error *err);
+
 /* Subtracts a value of its own shape from the variable when the run ends well; the result
  * is the difference. */
 NEAP_API neap_node *neap_assign_sub(neap_graph *g, neap_node *variable, neap_node *value,
                                     neap_error *err);
+
 /* No value: a run of it runs all of its inputs, which may have a value or none. */
 NEAP_API neap_node *neap_group(neap_graph *g, neap_node *const *x, size_t x_count,
                                neap_error *err);
+
 /* No value and no inputs: only the control dependencies that it is made under. */
 NEAP_API neap_node *neap_no_op(neap_graph *g, neap_error *err);
+
 /* variable -= learning_rate * gradient, when the run ends well; the result is the new
  * value. */
 NEAP_API neap_node *neap_apply_gradient_descent(neap_graph *g, neap_node *variable,
                                                 neap_node *gradient,
                                                 neap_node *learning_rate,
                                                 neap_error *err);
+
+typedef struct neap_apply_momentum_options {
+    size_t size;
+    double momentum;
+    int nesterov; int : 32;
+} neap_apply_momentum_options;
+#define NEAP_APPLY_MOMENTUM_OPTIONS_INIT \
+    {sizeof(neap_apply_momentum_options), 0.90000000000000002, 0}
 /* velocity = momentum * velocity + gradient; variable -= learning_rate * velocity, or
  * with nesterov learning_rate * (gradient + momentum * velocity), when the run ends well;
  * the result is the variable's new value. */
 NEAP_API neap_node *neap_apply_momentum(neap_graph *g, neap_node *variable,
                                         neap_node *velocity, neap_node *gradient,
-                                        neap_node *learning_rate, neap_error *err);
+                                        neap_node *learning_rate,
+                                        const neap_apply_momentum_options *options,
+                                        neap_error *err);
+#define neap_apply_momentum(g, variable, velocity, gradient, learning_rate, ...) \
+    neap_apply_momentum(g, variable, velocity, gradient, learning_rate, \
+                        NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_apply_adam_options {
+    size_t size;
+    double beta1;
+    double beta2;
+    double epsilon;
+} neap_apply_adam_options;
+#define NEAP_APPLY_ADAM_OPTIONS_INIT \
+    {sizeof(neap_apply_adam_options), 0.90000000000000002, 0.999, 1e-08}
 /* One step of Adam (Kingma and Ba, 2015): m and v are running means of the gradient and
  * of its square, `step` counts the steps so far (int64, rank 0), when the run ends well;
  * the result is the variable's new value. */
 NEAP_API neap_node *neap_apply_adam(neap_graph *g, neap_node *variable, neap_node *m,
                                     neap_node *v, neap_node *step, neap_node *gradient,
-                                    neap_node *learning_rate, neap_error *err);
+                                    neap_node *learning_rate,
+                                    const neap_apply_adam_options *options,
+                                    neap_error *err);
+#define neap_apply_adam(g, variable, m, v, step, gradient, learning_rate, ...) \
+    neap_apply_adam(g, variable, m, v, step, gradient, learning_rate, \
+                    NEAP__OPTIONS(__VA_ARGS__))
 /* END generated */
+/* clang-format on */
 
 #ifdef __cplusplus
 }

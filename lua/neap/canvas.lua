@@ -12,6 +12,10 @@
 -- part of a pixel that lies within the pen's half width of the shape, so that edges are smooth.
 -- @module neap.canvas
 
+local core = ...
+local check = core.check
+local fail, argument = check.fail, check.argument
+
 local canvas = {}
 
 local floor, max, min, sqrt = math.floor, math.max, math.min, math.sqrt
@@ -21,25 +25,8 @@ canvas.INK, canvas.WHITE = { 40, 40, 45 }, { 255, 255, 255 }
 
 -- ---- PNG (ISO/IEC 15948; deflate is RFC 1951, zlib RFC 1950) ----
 
-local crc_table = {}
-for byte = 0, 255 do
-  local crc = byte
-  for _ = 1, 8 do
-    crc = (crc >> 1) ~ (crc & 1) * 0xEDB88320
-  end
-  crc_table[byte] = crc
-end
-
-local function crc32(text)
-  local crc = 0xFFFFFFFF
-  for position = 1, #text do
-    crc = (crc >> 8) ~ crc_table[(crc ~ text:byte(position)) & 0xFF]
-  end
-  return crc ~ 0xFFFFFFFF
-end
-
 local function chunk(kind, body)
-  return string.pack(">I4", #body) .. kind .. body .. string.pack(">I4", crc32(kind .. body))
+  return string.pack(">I4", #body) .. kind .. body .. string.pack(">I4", core.crc32(kind .. body))
 end
 
 -- Fixed Huffman codes, bits reversed because deflate sends codes from their highest bit but
@@ -203,13 +190,16 @@ end
 
 --- A picture of pixels; x to the right and y downwards from the upper left corner, in pixels.
 -- @type Canvas
-local Canvas = {}
-Canvas.__index = Canvas
-Canvas.__name = "neap.plot.canvas"
+local Canvas = check.class("canvas", "neap.plot.canvas")
 
 function Canvas:__tostring()
   return ("canvas %d x %d"):format(self.width, self.height)
 end
+
+-- The most that a row takes on Lua's stack when it becomes bytes.
+local SIDE = check.kind("an integer from 1 to 32767", function(value)
+  return math.type(value) == "integer" and value >= 1 and value <= 32767
+end)
 
 --- A new canvas.
 -- @function canvas.new
@@ -217,14 +207,40 @@ end
 -- @tparam integer height
 -- @tparam[opt] table color of the background; white if absent
 -- @treturn Canvas
-function canvas.new(width, height, color)
-  color = color or canvas.WHITE
+function canvas.new(width, height, color, ...)
+  check.most("canvas", 3, ...)
+  argument("canvas", "width", width, SIDE)
+  argument("canvas", "height", height, SIDE)
+  color = argument("canvas", "color", color or canvas.WHITE, check.color)
   local self = setmetatable({ width = width, height = height }, Canvas)
-  local r, g, b = color[1], color[2], color[3]
+  local r, g, b = floor(color[1] + 0.5), floor(color[2] + 0.5), floor(color[3] + 0.5)
   for position = 1, 3 * width * height, 3 do
     self[position], self[position + 1], self[position + 2] = r, g, b
   end
   return self
+end
+
+-- Checks what a method of a canvas is given: its numbers by name, then colour and alpha.
+local function check_call(self, method, names, color, alpha, ...)
+  check.self(self, Canvas, "canvas", method)
+  local where = "canvas." .. method
+  for index, name in ipairs(names) do
+    argument(where, name, (select(index, ...)), check.number)
+  end
+  argument(where, "color", color, check.color)
+  if alpha ~= nil then
+    argument(where, "alpha", alpha, check.share)
+  end
+end
+
+-- Mixes a colour into a pixel that is within the canvas.
+local function mix(self, x, y, color, alpha)
+  local position = 3 * (y * self.width + x) + 1
+  for part = 1, 3 do
+    local old = self[position]
+    self[position] = floor(old + (color[part] - old) * alpha + 0.5)
+    position = position + 1
+  end
 end
 
 --- Mixes a colour into one pixel.
@@ -232,16 +248,12 @@ end
 -- @tparam integer y outside of the canvas nothing is done
 -- @tparam table color
 -- @tparam[opt=1] number alpha how much of it, from 0 to 1
-function Canvas:blend(x, y, color, alpha)
-  if x < 0 or y < 0 or x >= self.width or y >= self.height then
-    return
-  end
-  alpha = alpha or 1
-  local position = 3 * (y * self.width + x) + 1
-  for part = 1, 3 do
-    local old = self[position]
-    self[position] = floor(old + (color[part] - old) * alpha + 0.5)
-    position = position + 1
+function Canvas:blend(x, y, color, alpha, ...)
+  check.most("canvas.blend", 4, ...)
+  check_call(self, "blend", { "x", "y" }, color, alpha, x, y)
+  x, y = floor(x), floor(y)
+  if x >= 0 and y >= 0 and x < self.width and y < self.height then
+    mix(self, x, y, color, alpha or 1)
   end
 end
 
@@ -252,22 +264,20 @@ end
 -- @tparam number height
 -- @tparam table color
 -- @tparam[opt=1] number alpha
-function Canvas:rectangle(x, y, width, height, color, alpha)
-  local left, top = floor(x + 0.5), floor(y + 0.5)
-  for row = top, floor(y + height + 0.5) - 1 do
-    for column = left, floor(x + width + 0.5) - 1 do
-      self:blend(column, row, color, alpha)
+function Canvas:rectangle(x, y, width, height, color, alpha, ...)
+  check.most("canvas.rectangle", 6, ...)
+  check_call(self, "rectangle", { "x", "y", "width", "height" }, color, alpha, x, y, width, height)
+  local left, top = max(0, floor(x + 0.5)), max(0, floor(y + 0.5))
+  local right = min(self.width, floor(x + width + 0.5))
+  for row = top, min(self.height, floor(y + height + 0.5)) - 1 do
+    for column = left, right - 1 do
+      mix(self, column, row, color, alpha or 1)
     end
   end
 end
 
---- Segments, with a round pen. The coverage of a pixel is the largest that any of them gives it,
--- so that joints are not darker than lines.
--- @tparam table segments a sequence of `{x1, y1, x2, y2}`
--- @tparam number width of the pen
--- @tparam table color
--- @tparam[opt=1] number alpha
-function Canvas:stroke(segments, width, color, alpha)
+-- The segments, with a round pen, that `stroke` is asked for.
+local function stroke(self, segments, width, color, alpha)
   local reach = width / 2 + 0.5
   local coverage = {}
   for _, s in ipairs(segments) do
@@ -297,8 +307,43 @@ function Canvas:stroke(segments, width, color, alpha)
     end
   end
   for key, cover in pairs(coverage) do
-    self:blend(key % self.width, key // self.width, color, cover * (alpha or 1))
+    mix(self, key % self.width, key // self.width, color, cover * (alpha or 1))
   end
+end
+
+-- Numbers whose squares are finite.
+local PLACE = check.kind("a number within 1e150", function(value)
+  return check.number.test(value) and math.abs(value) <= 1e150
+end)
+
+-- Checks a sequence of sequences of `size` numbers; its length.
+local function check_points(where, name, sequence, size, words)
+  local count = check.sequence(("%s: argument '%s'"):format(where, name), sequence,
+    "a sequence of " .. words)
+  for index = 1, count do
+    local entry = sequence[index]
+    local at = ("%s[%d]"):format(name, index)
+    if type(entry) ~= "table" then
+      fail("%s: argument '%s': %s expected, got %s", where, at, words, check.shown(entry))
+    end
+    for place = 1, size do
+      argument(where, ("%s[%d]"):format(at, place), entry[place], PLACE)
+    end
+  end
+  return count
+end
+
+--- Segments, with a round pen. The coverage of a pixel is the largest that any of them gives it,
+-- so that joints are not darker than lines.
+-- @tparam table segments a sequence of `{x1, y1, x2, y2}`
+-- @tparam number width of the pen
+-- @tparam table color
+-- @tparam[opt=1] number alpha
+function Canvas:stroke(segments, width, color, alpha, ...)
+  check.most("canvas.stroke", 4, ...)
+  check_call(self, "stroke", { "width" }, color, alpha, width)
+  check_points("canvas.stroke", "segments", segments, 4, "{x1, y1, x2, y2}")
+  stroke(self, segments, width, color, alpha)
 end
 
 --- A line through points.
@@ -306,13 +351,15 @@ end
 -- @tparam table color
 -- @tparam[opt=1] number width of the pen
 -- @tparam[opt=1] number alpha
-function Canvas:polyline(points, color, width, alpha)
+function Canvas:polyline(points, color, width, alpha, ...)
+  check.most("canvas.polyline", 4, ...)
+  check_call(self, "polyline", { "width" }, color, alpha, width or 1)
   local segments = {}
-  for index = 2, #points do
+  for index = 2, check_points("canvas.polyline", "points", points, 2, "{x, y}") do
     local p, q = points[index - 1], points[index]
     segments[index - 1] = { p[1], p[2], q[1], q[2] }
   end
-  self:stroke(segments, width or 1, color, alpha)
+  stroke(self, segments, width or 1, color, alpha)
 end
 
 --- A filled circle.
@@ -321,8 +368,10 @@ end
 -- @tparam number radius
 -- @tparam table color
 -- @tparam[opt=1] number alpha
-function Canvas:disc(x, y, radius, color, alpha)
-  self:stroke({ { x, y, x, y } }, 2 * radius, color, alpha)
+function Canvas:disc(x, y, radius, color, alpha, ...)
+  check.most("canvas.disc", 5, ...)
+  check_call(self, "disc", { "x", "y", "radius" }, color, alpha, x, y, radius)
+  stroke(self, { { x, y, x, y } }, 2 * radius, color, alpha)
 end
 
 --- The width of a text, in pixels.
@@ -330,7 +379,10 @@ end
 -- @tparam string text
 -- @tparam number size of a pixel of the font, which is 7 high
 -- @treturn number
-function canvas.text_width(text, size)
+function canvas.text_width(text, size, ...)
+  check.most("text_width", 2, ...)
+  argument("text_width", "text", text, check.string)
+  argument("text_width", "size", size, check.positive)
   local width = 0
   for position = 1, #text do
     width = width + (glyphs[text:byte(position)] or glyphs[63]).width + 1.6
@@ -338,14 +390,22 @@ function canvas.text_width(text, size)
   return max(0, width - 1.6) * size
 end
 
+local TEXT_OPTIONS = {
+  size = check.positive, color = check.color, align = check.one_of("left", "center", "right"),
+  upward = check.boolean, bold = check.boolean,
+}
+
 --- Writes text of printable ASCII; anything else shows as `?`.
 -- @tparam number x
 -- @tparam number y where the text's middle is, from its base line to the top of its capitals
 -- @tparam string text
 -- @tparam[opt] table options `size` of a pixel of the font (1.6), `color`, `align` (`"left"`,
 -- `"center"`, `"right"`: where x is), `upward=true` for text that reads from below, `bold=true`
-function Canvas:text(x, y, text, options)
-  options = options or {}
+function Canvas:text(x, y, text, options, ...)
+  check.most("canvas.text", 4, ...)
+  check_call(self, "text", { "x", "y" }, canvas.INK, nil, x, y)
+  argument("canvas.text", "text", text, check.string)
+  options = check.options("canvas.text", options, TEXT_OPTIONS)
   local size = options.size or 1.6
   local share = options.align == "center" and 0.5 or options.align == "right" and 1 or 0
   local along = -share * canvas.text_width(text, size)
@@ -360,18 +420,36 @@ function Canvas:text(x, y, text, options)
     end
     along = along + (glyph.width + 1.6) * size
   end
-  self:stroke(segments, (options.bold and 1.05 or 0.75) * size, options.color or canvas.INK)
+  stroke(self, segments, (options.bold and 1.05 or 0.75) * size, options.color or canvas.INK)
+end
+
+-- A row of pixels as bytes. What somebody wrote into the canvas may be no byte.
+local function row_bytes(self, first, size)
+  local ok, row = pcall(string.char, table.unpack(self, first + 1, first + size))
+  if ok then
+    return row
+  end
+  for position = first + 1, first + size do
+    local value = self[position]
+    if math.type(value) ~= "integer" or value < 0 or value > 255 then
+      fail("canvas.png: [%d]: an integer from 0 to 255 expected, got %s", position,
+        check.shown(value))
+    end
+  end
+  error(row, 0)
 end
 
 --- The picture as the bytes of a PNG file (8 bits, RGB).
 -- @treturn string
-function Canvas:png()
+function Canvas:png(...)
+  check.most("canvas.png", 0, ...)
+  check.self(self, Canvas, "canvas", "png")
   local rows, before = {}, nil
   local size = 3 * self.width
   local same = "\2" .. ("\0"):rep(size)
   for y = 0, self.height - 1 do
     local first = y * size
-    local row = string.char(table.unpack(self, first + 1, first + size))
+    local row = row_bytes(self, first, size)
     if row == before then
       rows[y + 1] = same
     elseif before then
@@ -395,7 +473,10 @@ end
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string what went wrong
-function Canvas:save(path)
+function Canvas:save(path, ...)
+  check.most("canvas.save", 1, ...)
+  check.self(self, Canvas, "canvas", "save")
+  argument("canvas.save", "path", path, check.path)
   local file, message = io.open(path, "wb")
   if not file then
     return nil, message

@@ -9,7 +9,9 @@
 -- parameters, such as `neap.relu`.
 -- @module neap.nn
 
-local neap = require "neap"
+local core = ...
+local neap, check = core.neap, core.check
+local fail = check.fail
 
 local nn = {}
 
@@ -17,11 +19,13 @@ local nn = {}
 
 --- `x * weight + bias`.
 -- @type linear
-local linear = {}
-linear.__index = linear
-linear.__name = "neap.nn.linear"
+local linear = check.class("layer", "neap.nn.linear", { "bias" })
 
-function linear:__call(x)
+function linear:__call(x, ...)
+  check.most("linear", 1, ...)
+  if x == nil then
+    fail("linear: a node expected, got nil")
+  end
   return neap.name_scope(self.name, function()
     local y = neap.matmul(x, self.weight)
     return self.bias and y + self.bias or y
@@ -32,15 +36,16 @@ function linear:__tostring()
   return ("linear(%d, %d%s)"):format(self.inputs, self.outputs, self.bias and "" or ", no bias")
 end
 
-local function count_of(value, what)
-  local count = math.tointeger(value)
-  if not count or count < 1 then
-    error(("linear: %s: a positive integer expected, got %s"):format(what, tostring(value)), 3)
-  end
-  return count
-end
-
-local LINEAR_OPTIONS = { bias = "boolean", name = "string", dtype = "string" }
+local SIZE = check.kind("a positive integer below 2^31", function(value)
+  return check.count.test(value) and value < 1 << 31
+end)
+local LINEAR_OPTIONS = {
+  bias = check.boolean,
+  name = check.kind("a name, not empty and without zero bytes", function(value)
+    return type(value) == "string" and value ~= "" and not value:find("\0", 1, true)
+  end),
+  dtype = check.one_of("float32", "float64", "float16", "bfloat16"),
+}
 
 --- A fully connected layer: a node of shape (..., inputs) becomes one of shape (..., outputs).
 --
@@ -51,14 +56,11 @@ local LINEAR_OPTIONS = { bias = "boolean", name = "string", dtype = "string" }
 -- @tparam integer outputs
 -- @tparam[opt] table options `bias=false`: none; `name` (`"linear"`), `dtype` (`"float32"`)
 -- @treturn linear with the fields `weight`, `bias`, `parameters`, `inputs`, `outputs`, `name`
-function nn.linear(inputs, outputs, options)
-  inputs, outputs = count_of(inputs, "inputs"), count_of(outputs, "outputs")
-  options = options or {}
-  for key, value in pairs(options) do
-    if LINEAR_OPTIONS[key] ~= type(value) then
-      error(("linear: option %s = %s is not known"):format(tostring(key), tostring(value)), 2)
-    end
-  end
+function nn.linear(inputs, outputs, options, ...)
+  check.most("linear", 3, ...)
+  check.argument("linear", "inputs", inputs, SIZE)
+  check.argument("linear", "outputs", outputs, SIZE)
+  options = check.options("linear", options, LINEAR_OPTIONS)
   local self = setmetatable({ inputs = inputs, outputs = outputs }, linear)
   self.name = options.name or "linear"
   local dtype = options.dtype or "float32"
@@ -81,13 +83,18 @@ end
 
 --- Layers one after the other.
 -- @type sequential
-local sequential = {}
-sequential.__index = sequential
-sequential.__name = "neap.nn.sequential"
+local sequential = check.class("model", "neap.nn.sequential")
 
-function sequential:__call(x)
-  for _, layer in ipairs(self) do
+function sequential:__call(x, ...)
+  check.most("sequential", 1, ...)
+  if x == nil then
+    fail("sequential: a node expected, got nil")
+  end
+  for index, layer in ipairs(self) do
     x = layer(x)
+    if x == nil then
+      fail("sequential: layer %d returned nothing", index)
+    end
   end
   return x
 end
@@ -117,12 +124,14 @@ end
 -- @function nn.sequential
 -- @tparam table layers layers, or functions of a node
 -- @treturn sequential the layers by index, and `parameters`: those of all of them, in order
-function nn.sequential(layers)
+function nn.sequential(layers, ...)
+  local count = check.sequence("sequential", layers, "a sequence of layers")
+  check.most("sequential", 1, ...)
   local self = setmetatable({ parameters = {} }, sequential)
-  for index, layer in ipairs(layers) do
-    local meta = getmetatable(layer)
-    if type(layer) ~= "function" and not (type(meta) == "table" and meta.__call) then
-      error(("sequential: layer %d cannot be called: a %s"):format(index, type(layer)), 2)
+  for index = 1, count do
+    local layer = layers[index]
+    if not check.callable.test(layer) then
+      fail("sequential: layer %d cannot be called: a %s", index, core.type(layer))
     end
     self[index] = layer
     local parameters = type(layer) == "table" and layer.parameters or {}

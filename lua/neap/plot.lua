@@ -11,7 +11,8 @@
 -- @module neap.plot
 
 local core = ...
-local raster = core.neap.canvas
+local raster, check = core.neap.canvas, core.check
+local fail, argument = check.fail, check.argument
 
 local plot = {}
 
@@ -42,14 +43,19 @@ plot.text_width = raster.text_width
 
 -- ---- Figures ----
 
--- A table of plain numbers from a table or a tensor of rank 1; `level` is whom to blame, as for
--- `error` in the caller.
-local function numbers(values, what, level)
+-- A table of plain numbers from a table or a tensor of rank 1.
+local function numbers(values, where, what)
+  local kind = core.type(values)
+  if kind ~= "table" and (kind ~= "tensor" or values.rank ~= 1) then
+    fail("%s: %s: a sequence of numbers expected, got %s", where, what,
+      kind == "tensor" and ("a tensor of rank %d"):format(values.rank) or check.shown(values))
+  end
   local out = {}
-  for index = 1, #values do
+  for index = 1, kind == "tensor" and #values
+    or check.sequence(where .. ": " .. what, values, "a sequence of numbers") do
     local value = values[index]
     if type(value) ~= "number" then
-      error(("%s[%d]: a number expected, got %s"):format(what, index, type(value)), level + 1)
+      fail("%s: %s[%d]: a number expected, got %s", where, what, index, check.shown(value))
     end
     out[index] = value
   end
@@ -83,15 +89,38 @@ local function ticks(low, high, count)
   return out
 end
 
+-- A colour for each of some classes.
+local COLORS =
+  check.sequence_of("a sequence of colours, {red, green, blue} of 0 to 255", check.color)
+-- An axis spans neither more than can be drawn nor less than its numbers can tell.
+local WIDEST, NARROWEST = 1e300, 1e-290
+local function narrowest(low, high)
+  return max(NARROWEST, max(abs(low), abs(high)) * 1e-12)
+end
+local LIMITS = check.kind("{low, high}, two numbers, the first the lesser,", function(value)
+  if type(value) ~= "table" then
+    return false
+  end
+  local low, high = value[1], value[2]
+  return check.number.test(low) and check.number.test(high)
+    and high - low >= narrowest(low, high) and high - low <= WIDEST
+end)
+local SIDE = check.kind("an integer from 1 to 32767", function(value)
+  return check.count.test(value) and value <= 32767
+end)
+
 --- A pair of axes that lines, points and regions are drawn in.
 -- @type Figure
-local Figure = {}
-Figure.__index = Figure
-Figure.__name = "neap.plot.figure"
+local Figure = check.class("figure", "neap.plot.figure", { "field" })
 
 function Figure:__tostring()
   return ("figure %q: %d drawings"):format(self.options.title or "", #self.drawings)
 end
+
+local FIGURE_OPTIONS = {
+  title = check.string, xlabel = check.string, ylabel = check.string, width = SIDE, height = SIDE,
+  xlimits = LIMITS, ylimits = LIMITS, equal = check.boolean,
+}
 
 --- A new figure.
 -- @function plot.figure
@@ -99,16 +128,29 @@ end
 -- 480); `xlimits`, `ylimits`: `{low, high}`, where absent what the data need; `equal=true`: one
 -- unit is as long on both axes
 -- @treturn Figure
-function plot.figure(options)
-  return setmetatable({ options = options or {}, drawings = {} }, Figure)
+function plot.figure(options, ...)
+  check.most("figure", 1, ...)
+  local own = {}
+  for name, value in pairs(check.options("figure", options, FIGURE_OPTIONS)) do
+    own[name] = value
+  end
+  return setmetatable({ options = own, drawings = {} }, Figure)
 end
 
-local function add(figure, kind, xs, ys, options)
-  xs, ys = numbers(xs, "xs", 3), numbers(ys, "ys", 3)
+local LINE_OPTIONS = {
+  color = check.color, label = check.string, width = check.positive, dashed = check.boolean,
+}
+local POINTS_OPTIONS = { color = check.color, label = check.string, radius = check.positive }
+
+local function add(figure, kind, known, xs, ys, options, ...)
+  check.self(figure, Figure, "figure", kind)
+  local where = "figure." .. kind
+  check.most(where, 3, ...)
+  options = check.options(where, options, known)
+  xs, ys = numbers(xs, where, "xs"), numbers(ys, where, "ys")
   if #xs ~= #ys then
-    error(("%d xs but %d ys"):format(#xs, #ys), 3)
+    fail("%s: %d xs but %d ys", where, #xs, #ys)
   end
-  options = options or {}
   local used = 0
   for _, drawing in ipairs(figure.drawings) do
     used = used + (drawing.automatic and 1 or 0)
@@ -124,8 +166,8 @@ end
 -- @tparam table ys
 -- @tparam[opt] table options `color`, `width` (2), `label` for the legend, `dashed=true`
 -- @treturn Figure the figure
-function Figure:line(xs, ys, options)
-  add(self, "line", xs, ys, options)
+function Figure:line(xs, ys, options, ...)
+  add(self, "line", LINE_OPTIONS, xs, ys, options, ...)
   return self
 end
 
@@ -134,10 +176,17 @@ end
 -- @tparam table ys
 -- @tparam[opt] table options `color`, `radius` (4), `label` for the legend
 -- @treturn Figure the figure
-function Figure:points(xs, ys, options)
-  add(self, "points", xs, ys, options)
+function Figure:points(xs, ys, options, ...)
+  add(self, "points", POINTS_OPTIONS, xs, ys, options, ...)
   return self
 end
+
+local REGIONS_OPTIONS = {
+  colors = COLORS,
+  resolution = check.kind("a number of pixels, 1 or more,", function(value)
+    return check.number.test(value) and value >= 1
+  end),
+}
 
 --- The regions of a classifier, in pale colours, with lines where it decides otherwise.
 -- @tparam function classify gets a sequence of n points `{x, y}` and returns for each a sequence
@@ -145,8 +194,12 @@ end
 -- @tparam[opt] table options `colors` (k of them), `resolution`: pixels from one point to the
 -- next (6)
 -- @treturn Figure the figure
-function Figure:regions(classify, options)
-  self.field = { classify = classify, options = options or {} }
+function Figure:regions(classify, options, ...)
+  check.self(self, Figure, "figure", "regions")
+  check.most("figure.regions", 2, ...)
+  argument("figure.regions", "classify", classify, check.callable)
+  options = check.options("figure.regions", options, REGIONS_OPTIONS)
+  self.field = { classify = classify, options = options }
   return self
 end
 
@@ -168,12 +221,15 @@ local function limits(figure, axis)
       end
     end
   end
+  local margin = (high - low) * 0.05
   if low > high then
     return 0.0, 1.0
+  elseif high - low > WIDEST then
+    fail("figure.draw: the %ss from %g to %g are too far apart to be drawn", axis, low, high)
   elseif low == high then
-    return low - 0.5, high + 0.5
+    margin = 0.5
   end
-  local margin = (high - low) * 0.05
+  margin = max(margin, narrowest(low, high))
   return low - margin, high + margin
 end
 
@@ -194,6 +250,33 @@ local function crossings(a, b, c, d)
   return points
 end
 
+-- What a classifier answered, as a sequence of sequences of equally many finite numbers.
+local function weights_of(answers, count)
+  local where <const> = "figure.regions"
+  local kind = core.type(answers)
+  if kind ~= "table" and (kind ~= "tensor" or answers.rank ~= 2) then
+    fail("%s: what classify returns: a sequence of weights for each point expected, got %s", where,
+      kind == "tensor" and ("a tensor of rank %d"):format(answers.rank) or check.shown(answers))
+  elseif #answers ~= count then
+    fail("%s: what classify returns: %s sequences of weights for %d points", where,
+      tostring(#answers), count)
+  end
+  local weights = {}
+  for index = 1, count do
+    local what = ("what classify returns: [%d]"):format(index)
+    local row = numbers(answers[index], where, what)
+    weights[index] = row
+    if #row == 0 or #row ~= #weights[1] then
+      fail("%s: %s: %d weights, but for the first point there are %d", where, what, #row,
+        #weights[1])
+    end
+    for class, weight in ipairs(row) do
+      argument(where, ("%s[%d]"):format(what, class), weight, check.number)
+    end
+  end
+  return weights
+end
+
 -- Asks the classifier at the corners of a grid and paints between them.
 local function draw_regions(canvas, field, frame)
   local step = field.options.resolution or 6
@@ -205,15 +288,14 @@ local function draw_regions(canvas, field, frame)
       points[#points + 1] = { frame.to_x(i / columns), frame.to_y(j / rows) }
     end
   end
-  local answers = field.classify(points)
-  local weights = {}
-  for index = 1, #points do
-    weights[index] = numbers(answers[index], "weights", 2)
-  end
+  local weights = weights_of(field.classify(points), #points)
   local classes = #weights[1]
-  local colors = {}
+  local palette, colors = field.options.colors or plot.colors, {}
+  if classes > #palette then
+    fail("figure.regions: %d classes, but %d colours", classes, #palette)
+  end
   for class = 1, classes do
-    colors[class] = mix((field.options.colors or plot.colors)[class], WHITE, 0.72)
+    colors[class] = mix(palette[class], WHITE, 0.72)
   end
 
   for y = 0, frame.height - 1 do
@@ -273,37 +355,77 @@ local function draw_regions(canvas, field, frame)
   canvas:stroke(segments, 1.8, INK)
 end
 
+-- The part of a segment that is within a rectangle, as two shares of its length; nil where there is
+-- none (Liang and Barsky, 1984).
+local function within(x1, y1, x2, y2, left, top, right, bottom)
+  local from, to = 0.0, 1.0
+  local dx, dy = x2 - x1, y2 - y1
+  for _, side in ipairs { { -dx, x1 - left }, { dx, right - x1 }, { -dy, y1 - top },
+    { dy, bottom - y1 } } do
+    local step, room = side[1], side[2]
+    if step == 0 then
+      if room < 0 then
+        return nil
+      end
+    elseif step < 0 then
+      from = max(from, room / step)
+    else
+      to = min(to, room / step)
+    end
+  end
+  if from <= to then
+    return from, to
+  end
+end
+
+-- Nine pixels of ink, six without.
+local DASH, PERIOD = 9, 15
+
+-- Draws what of a line is near the canvas, so that a point far outside costs nothing.
 local function draw_line(canvas, drawing, place)
   local segments, travelled = {}, 0
+  local width = drawing.options.width or 2
+  local left, top, right, bottom = -width, -width, canvas.width + width, canvas.height + width
+  local function ink(x1, y1, x2, y2, from, to)
+    local function point(share) -- of a long line the arithmetic may miss the canvas
+      return max(left, min(right, x1 + share * (x2 - x1))),
+        max(top, min(bottom, y1 + share * (y2 - y1)))
+    end
+    local ax, ay = point(from)
+    local bx, by = point(to)
+    segments[#segments + 1] = { ax, ay, bx, by }
+  end
   local px, py
   for index, x in ipairs(drawing.xs) do
     local y = drawing.ys[index]
     if finite(x) and finite(y) then
       x, y = place(x, y)
+    end
+    if not (finite(x) and finite(y)) then
+      px, py = nil, nil
+    else
       if px then
         local length = sqrt((x - px) ^ 2 + (y - py) ^ 2)
-        if not drawing.options.dashed then
-          segments[#segments + 1] = { px, py, x, y }
-        else -- nine pixels of ink, six without
-          local from = travelled - travelled % 15
-          while from < travelled + length do
-            local a, b = max(from, travelled), min(from + 9, travelled + length)
+        local from, to = within(px, py, x, y, left, top, right, bottom)
+        if from and not drawing.options.dashed then
+          ink(px, py, x, y, from, to)
+        elseif from and length > 0 then
+          local first, last = travelled + from * length, travelled + to * length
+          local dash = first - first % PERIOD
+          while dash < last and dash + PERIOD > dash do
+            local a, b = max(dash, first), min(dash + DASH, last)
             if a < b then
-              local s, t = (a - travelled) / length, (b - travelled) / length
-              segments[#segments + 1] =
-                { px + s * (x - px), py + s * (y - py), px + t * (x - px), py + t * (y - py) }
+              ink(px, py, x, y, (a - travelled) / length, (b - travelled) / length)
             end
-            from = from + 15
+            dash = dash + PERIOD
           end
         end
-        travelled = travelled + length
+        travelled = (travelled + length) % PERIOD
       end
       px, py = x, y
-    else
-      px, py = nil, nil
     end
   end
-  canvas:stroke(segments, drawing.options.width or 2, drawing.color)
+  canvas:stroke(segments, width, drawing.color)
 end
 
 local function draw_point(canvas, drawing, x, y)
@@ -356,7 +478,9 @@ end
 
 --- Draws the figure.
 -- @treturn Canvas
-function Figure:draw()
+function Figure:draw(...)
+  check.self(self, Figure, "figure", "draw")
+  check.most("figure.draw", 0, ...)
   local options = self.options
   local canvas = plot.canvas(options.width or 720, options.height or 480)
   local x1, x2 = limits(self, "x")
@@ -369,8 +493,8 @@ function Figure:draw()
   local left = floor(label_width) + (options.ylabel and 50 or 26)
   local top = options.title and 50 or 20
   local frame = {
-    left = left, top = top, width = canvas.width - left - 24,
-    height = canvas.height - top - (options.xlabel and 62 or 40),
+    left = left, top = top, width = max(1, canvas.width - left - 24),
+    height = max(1, canvas.height - top - (options.xlabel and 62 or 40)),
   }
   if options.equal then
     -- The axis with too much room shows more.
@@ -405,7 +529,10 @@ function Figure:draw()
         for index, x in ipairs(drawing.xs) do
           local y = drawing.ys[index]
           if finite(x) and finite(y) then
-            draw_point(canvas, drawing, place(x, y))
+            x, y = place(x, y)
+            if abs(x) < 1e9 and abs(y) < 1e9 then
+              draw_point(canvas, drawing, x, y)
+            end
           end
         end
       end
@@ -443,24 +570,75 @@ end
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string what went wrong
-function Figure:save(path)
+function Figure:save(path, ...)
+  check.self(self, Figure, "figure", "save")
+  check.most("figure.save", 1, ...)
+  argument("figure.save", "path", path, check.path)
   return self:draw():save(path)
 end
 
+-- A matrix of numbers from a table of rows or a tensor of rank 2; its height and width.
+local function matrix_of(image, what)
+  local where <const> = "images"
+  local kind = core.type(image)
+  if kind ~= "table" and (kind ~= "tensor" or image.rank ~= 2) then
+    fail("%s: %s: a matrix expected, got %s", where, what,
+      kind == "tensor" and ("a tensor of rank %d"):format(image.rank) or check.shown(image))
+  end
+  local rows = {}
+  for y = 1, kind == "tensor" and #image or check.sequence(where, image, "a matrix") do
+    rows[y] = numbers(image[y], where, ("%s[%d]"):format(what, y))
+    if #rows[y] ~= #rows[1] then
+      fail("%s: %s[%d] has %d numbers, but [1] has %d", where, what, y, #rows[y], #rows[1])
+    end
+  end
+  if #rows == 0 or #rows[1] == 0 then
+    fail("%s: %s is empty", where, what)
+  end
+  return rows, #rows, #rows[1]
+end
+
+-- The images of `plot.images` as matrices, which are of one size.
+local function matrices_of(images)
+  local kind = core.type(images)
+  if kind ~= "table" and (kind ~= "tensor" or images.rank ~= 3) then
+    fail("images: a sequence of matrices or a tensor of rank 3 expected, got %s",
+      kind == "tensor" and ("one of rank %d"):format(images.rank) or check.shown(images))
+  end
+  local count = kind == "table" and check.sequence("images", images, "a sequence of matrices")
+    or #images
+  if count == 0 then
+    fail("images: no images to draw")
+  end
+  local matrices, height, width = {}, nil, nil
+  for index = 1, count do
+    local rows, columns
+    matrices[index], rows, columns = matrix_of(images[index], ("[%d]"):format(index))
+    height, width = height or rows, width or columns
+    if rows ~= height or columns ~= width then
+      fail("images: [%d] is %d x %d, but [1] is %d x %d", index, rows, columns, height, width)
+    end
+  end
+  return matrices, height, width
+end
+
+local IMAGES_OPTIONS = {
+  captions = check.sequence_of("a sequence of strings", check.string, true),
+  columns = check.count, scale = check.count, title = check.string,
+}
+
 --- Images side by side, in grey: the least value of each image is white, the greatest black.
 -- @function plot.images
--- @tparam table images a sequence of matrices, as tables or tensors, or a tensor of shape
--- (n, height, width)
+-- @tparam table images a sequence of matrices of one size, as tables or tensors, or a tensor of
+-- shape (n, height, width)
 -- @tparam[opt] table options `captions` (a string below each image), `columns` (as many as make
 -- the picture about square), `scale`: pixels for one of an image (8), `title`
 -- @treturn Canvas
-function plot.images(images, options)
-  options = options or {}
-  local count, scale = #images, options.scale or 8
-  if count == 0 then
-    error("no images to draw", 2)
-  end
-  local height, width = #images[1], #images[1][1]
+function plot.images(images, options, ...)
+  check.most("images", 2, ...)
+  options = check.options("images", options, IMAGES_OPTIONS)
+  local matrices, height, width = matrices_of(images)
+  local count, scale = #matrices, options.scale or 8
   local columns = min(count, options.columns or math.ceil(sqrt(count)))
   local caption = 0
   for _, text in ipairs(options.captions or {}) do
@@ -470,20 +648,24 @@ function plot.images(images, options)
   local cell_height = height * scale + (options.captions and 40 or 16)
   local top = options.title and 52 or 12
   local needed = options.title and floor(plot.text_width(options.title, 2.1)) + 40 or 0
-  local canvas = plot.canvas(max(columns * cell_width + 22, needed),
-    top + (count + columns - 1) // columns * cell_height)
+  local across = max(columns * cell_width + 22, needed)
+  local down = top + (count + columns - 1) // columns * cell_height
+  if not (SIDE.test(across) and SIDE.test(down)) then
+    fail("images: a picture of %.0f x %.0f pixels, 32767 x 32767 is the most", across, down)
+  end
+  local canvas = plot.canvas(across, down)
   if options.title then
     canvas:text(canvas.width / 2, 26, options.title, { size = 2.1, align = "center", bold = true })
   end
   local indent = (canvas.width - columns * cell_width) / 2
 
-  for index = 1, count do
-    local image = images[index]
-    local rows, low, high = {}, math.huge, -math.huge
+  for index, rows in ipairs(matrices) do
+    local low, high = math.huge, -math.huge
     for y = 1, height do
-      rows[y] = numbers(image[y], "image", 2)
-      for _, value in ipairs(rows[y]) do
-        low, high = min(low, value), max(high, value)
+      for x = 1, width do
+        if finite(rows[y][x]) then
+          low, high = min(low, rows[y][x]), max(high, rows[y][x])
+        end
       end
     end
     local left = floor(indent + ((index - 1) % columns + 0.5) * cell_width - width * scale / 2)
@@ -491,7 +673,10 @@ function plot.images(images, options)
     canvas:rectangle(left - 1, above - 1, width * scale + 2, height * scale + 2, PALE)
     for y = 1, height do
       for x = 1, width do
-        local share = high > low and (rows[y][x] - low) / (high - low) or 0
+        -- What is not finite is as white, or as black, as can be; halves, so that no difference
+        -- overflows.
+        local value = max(low, min(high, rows[y][x]))
+        local share = high > low and (value / 2 - low / 2) / (high / 2 - low / 2) or 0
         canvas:rectangle(left + (x - 1) * scale, above + (y - 1) * scale, scale, scale,
           mix(WHITE, INK, share))
       end

@@ -55,11 +55,36 @@ static void spec_errors(void)
     neap__fail(&err, NEAP_EARG, "%s", wide);
     CHECK(strlen(err.message) == 510);
     neap__error_suffix(&err, "%s", wide);
-    CHECK(strlen(err.message) == 510);
-    neap__error_prefix(&err, "ab");
-    CHECK(strlen(err.message) == 509 && (unsigned char)err.message[508] == 0xAC);
+    CHECK(strlen(err.message) <= 511);
     neap__error_prefix(&err, "%s", wide);
     CHECK(strlen(err.message) <= 511);
+
+    /* What is cut is the middle: the cause ends the text, whatever it went through. */
+    neap__clear(&err);
+    neap__fail(&err, NEAP_EARG, "\xE2\x82\xAC is the cause");
+    for (int i = 0; i < 1000; i++) {
+        neap__error_prefix(&err, "node \xE2\x82\xAC%d: ", i);
+        const char *end = strstr(err.message, ": \xE2\x82\xAC is the cause");
+        CHECK(end && strlen(end) == 18 && strlen(err.message) < NEAP_MESSAGE_SIZE);
+        for (const char *c = err.message; *c; c++)
+            CHECK(((unsigned char)*c & 0x80) == 0 ||
+                  (!memcmp(c, "\xE2\x82\xAC", 3) && (c += 2)));
+    }
+    CHECK(!strncmp(err.message,
+                   "node \xE2\x82\xAC"
+                   "999: node ",
+                   18));
+    CHECK(strstr(err.message, " ... "));
+    neap__error_suffix(&err, " (made at %s:%d)", "model.lua", 12);
+    CHECK(strlen(err.message) < NEAP_MESSAGE_SIZE);
+    CHECK(strstr(err.message, "\xE2\x82\xAC is the cause (made at model.lua:12)"));
+    memset(err.message, 'x', sizeof err.message); /* as a host may leave it */
+    memcpy(err.message + 509, "\xE2\x82\xAC", 3);
+    neap__error_end(&err);
+    CHECK(strlen(err.message) == 509 && err.message[508] == 'x');
+    strcpy(err.message, "short");
+    neap__error_end(&err);
+    CHECK_TEXT(err.message, "short");
 
     CHECK_TEXT(neap_status_name(NEAP_OK), "OK");
     CHECK_TEXT(neap_status_name(NEAP_ESHAPE), "ESHAPE");

@@ -76,9 +76,9 @@ static void spec_names(void)
     neap_attribute shape = neap_attribute_string("shape", "no");
     for (int i = 0; i < 2; i++) {
         CHECK(!build(g, "placeholder", NULL, NULL, &shape, 1, "x", &err));
-        CHECK_ERROR(
-            err, NEAP_ETYPE,
-            "placeholder \"x_3\": attribute \"shape\": integers expected, got a string");
+        CHECK_ERROR(err, NEAP_ETYPE,
+                    "placeholder \"x_3\": attribute \"shape\": an integer or a sequence "
+                    "of integers expected, got a string");
     }
     CHECK_TEXT(neap_node_name(input(g, NEAP_FLOAT32, 0, NULL, "x")), "x_3");
     CHECK(!neap_placeholder(g, NEAP_FLOAT32, 0, NULL, "", &err));
@@ -207,7 +207,8 @@ static void spec_attributes(void)
     axis[0] = neap_attribute_string("axis", "1");
     CHECK(!build(g, "reduce_sum", x, NULL, axis, 1, "s", &err));
     CHECK_ERROR(err, NEAP_ETYPE,
-                "reduce_sum \"s\": attribute \"axis\": integers expected, got a string");
+                "reduce_sum \"s\": attribute \"axis\": an integer or a sequence of "
+                "integers expected, got a string");
     axis[0] = neap_attribute_int("shap", 1);
     CHECK(!build(g, "reshape", x, NULL, axis, 1, "r", &err));
     CHECK_ERROR(err, NEAP_EARG,
@@ -223,12 +224,13 @@ static void spec_attributes(void)
     axis[0] = neap_attribute_node("axis", x);
     CHECK(!build(g, "reduce_sum", x, NULL, axis, 1, "s", &err));
     CHECK_ERROR(err, NEAP_ETYPE,
-                "reduce_sum \"s\": attribute \"axis\": integers expected, got a node");
+                "reduce_sum \"s\": attribute \"axis\": an integer or a sequence of "
+                "integers expected, got a node");
     axis[0] = neap_attribute_string("dtype", "float23");
     CHECK(!build(g, "cast", x, NULL, axis, 1, "c", &err));
     CHECK_ERROR(err, NEAP_EDTYPE,
                 "cast \"c\": attribute \"dtype\": \"float23\" is not a dtype");
-    axis[0] = neap_attribute_dtype("dtype", NEAP_UINT64);
+    axis[0] = neap_attribute_dtype("dtype", (neap_dtype)14);
     CHECK(!build(g, "cast", x, NULL, axis, 1, "c", &err) && err.code == NEAP_EDTYPE);
     err.code = 0;
     axis[0] = neap_attribute_string("dtype", "int32");
@@ -430,6 +432,40 @@ static void spec_host(void)
     CHECK(released == 1);
 }
 
+/* More operations than a graph has chains of their names, of twelve inputs each. */
+static void spec_many_host(void)
+{
+    enum { MANY = 300 };
+    neap_error err = NEAP_ERROR_INIT;
+    neap_graph *g = neap_graph_new(&err);
+    neap_node *x = input(g, NEAP_FLOAT32, 0, NULL, "x"), *all[12];
+    for (int i = 0; i < 12; i++)
+        all[i] = x;
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op_%d", i);
+        const neap_op op = {.size = sizeof op,
+                            .name = name,
+                            .inputs = "a b c d e f g h i j k l",
+                            .result_count = 1,
+                            .compute = compute_nothing};
+        CHECK(!neap_graph_op(g, name));
+        CHECK(!neap_graph_register(g, &op, &err));
+        CHECK(neap_graph_register(g, &op, &err) == NEAP_EARG);
+        err.code = 0;
+    }
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op_%d", i);
+        CHECK_TEXT(neap_graph_op(g, name)->name, name);
+        neap_node *n = neap_build(g, name, all, 12, NULL, 0, NULL, NULL, 0, &err);
+        CHECK(n && neap_node_input_count(n) == 12);
+        CHECK_TEXT(neap_node_op(n), name);
+    }
+    CHECK(!neap_graph_op(g, "op_300") && !neap_graph_op(g, ""));
+    neap_graph_free(g);
+}
+
 /* ---- Gradients as graph ---------------------------------------------------------- */
 
 static void spec_gradients(void)
@@ -575,6 +611,7 @@ int main(void)
     spec_attributes();
     spec_errors();
     spec_host();
+    spec_many_host();
     spec_gradients();
     spec_optimizers();
     spec_large();

@@ -321,6 +321,116 @@ static void spec_out(void)
     neap_graph_free(g);
 }
 
+/* The places are nothing else that the run or the session has: told before anything runs. */
+static void spec_shared_out(void)
+{
+    neap_graph *g = neap_graph_new(NULL);
+    float host[64] = {0};
+#define AT(first, count)                                                                 \
+    neap_tensor_wrap(NEAP_FLOAT32, 1, DIMS(count), host + (first), NULL, NULL, NULL)
+    neap_node *x = neap_placeholder(g, NEAP_FLOAT32, 1, DIMS(-1), "x", NULL);
+    neap_tensor *value = AT(0, 2), *initial = AT(8, 2), *other = AT(16, 2),
+                *fixed = AT(24, 2);
+    neap_node *v = neap_variable(g, initial, "v", NULL);
+    neap_node *w = neap_variable(g, other, "w", NULL), *c = neap_constant(g, fixed, NULL);
+    neap_node *add = neap_assign_add(g, v, x, NULL);
+    neap_node *const fetches[] = {neap_square(g, x, NULL), neap_add(g, x, c, NULL), add};
+    neap_session *s = neap_session_new(g, NULL, NULL);
+    neap_callable *callable = neap_callable_new(s, &x, 1, fetches, 3, NULL);
+    const neap_feed feed = {x, value};
+    const struct {
+        neap_tensor *a, *b;
+        const char *text;
+    } cases[] = {
+        {AT(40, 2), AT(41, 2), "out[0] and out[1] share memory"},
+        {AT(41, 2), AT(40, 2), "out[0] and out[1] share memory"},
+        {AT(1, 2), AT(40, 2),
+         "out[0] shares memory with the value fed to placeholder \"x\""},
+        {AT(40, 2), AT(9, 2), "out[1] shares memory with variable \"v\""},
+        {AT(40, 2), AT(15, 2), "out[1] shares memory with a variable's value"},
+        {AT(23, 2), AT(40, 2), "out[0] shares memory with constant \"constant\""},
+    };
+    neap_tensor *first_value = NULL; /* of w, which no run below reads */
+    OK(neap_session_get(s, w, &first_value, &err));
+    neap_tensor_release(first_value);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        neap_tensor *out[3] = {cases[i].a, cases[i].b, NULL};
+        FAILS(neap_session_run(s, &feed, 1, fetches, 3, out, &err), NEAP_EARG,
+              cases[i].text);
+        FAILS(neap_callable_run(callable, NULL, &value, out, &err), NEAP_EARG,
+              cases[i].text);
+        CHECK(out[0] == cases[i].a && out[1] == cases[i].b && !out[2]);
+    }
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        neap_tensor_release(cases[i].a);
+        neap_tensor_release(cases[i].b);
+    }
+    /* One tensor for two; the one that is fed, or a view of it; one of no elements. */
+    neap_tensor *twice[3] = {AT(40, 2), NULL, NULL};
+    twice[1] = twice[0];
+    FAILS(neap_session_run(s, &feed, 1, fetches, 3, twice, &err), NEAP_EARG,
+          "out[0] and out[1] share memory");
+    twice[1] = value;
+    FAILS(neap_session_run(s, &feed, 1, fetches, 3, twice, &err), NEAP_EARG,
+          "out[1] shares memory with the value fed to placeholder \"x\"");
+    twice[1] = neap_tensor_reshape(value, 1, DIMS(2), NULL);
+    FAILS(neap_session_run(s, &feed, 1, fetches, 3, twice, &err), NEAP_EARG,
+          "out[1] is held by others too and cannot be written");
+    neap_tensor_release(twice[1]);
+    neap_tensor *empty = neap_tensor_copy(NEAP_FLOAT32, 1, DIMS(0), NULL, NULL);
+    neap_tensor *none[] = {empty, empty, NULL};
+    const neap_feed nothing = {x, empty};
+    neap_node *const squares[] = {fetches[0], neap_exp(g, x, NULL)};
+    FAILS(neap_session_run(s, &nothing, 1, squares, 2, none, &err), NEAP_EARG,
+          "out[0] and out[1] share memory");
+    none[1] = NULL;
+    FAILS(neap_session_run(s, &nothing, 1, squares, 2, none, &err), NEAP_EARG,
+          "out[0] shares memory with the value fed to placeholder \"x\"");
+    for (size_t i = 0; i < COUNT(host); i++)
+        CHECK(host[i] == 0);
+    /* Beside each other, in any order: as good as any. Nothing has run before. */
+    neap_tensor *fine[3] = {AT(42, 2), twice[0], AT(38, 2)};
+    host[0] = 3;
+    OK(neap_session_run(s, &feed, 1, fetches, 3, fine, &err));
+    CHECK(host[42] == 9 && host[40] == 3 && host[38] == 3 && host[44] == 0);
+    for (int i = 0; i < 3; i++)
+        neap_tensor_release(fine[i]);
+    neap_callable_free(callable);
+    neap_session_free(s);
+    neap_graph_free(g);
+    neap_tensor *const held[] = {empty, value, initial, other, fixed};
+    for (size_t i = 0; i < COUNT(held); i++)
+        neap_tensor_release(held[i]);
+#undef AT
+}
+
+/* Many places, sorted and compared: none shares, then the last two do. */
+static void spec_many_out(void)
+{
+    enum { MANY = 200 };
+    neap_graph *g = neap_graph_new(NULL);
+    neap_node *fetches[MANY];
+    neap_tensor *out[MANY];
+    static float host[2 * MANY];
+    for (int i = 0; i < MANY; i++) {
+        fetches[i] = neap_square(g, constant(g, (float)i), NULL);
+        out[i] = neap_tensor_wrap(NEAP_FLOAT32, 0, NULL, host + i * 77 % MANY, NULL, NULL,
+                                  NULL);
+    }
+    neap_session *s = neap_session_new(g, NULL, NULL);
+    OK(neap_session_run(s, NULL, 0, fetches, MANY, out, &err));
+    for (int i = 0; i < MANY; i++)
+        CHECK(host[i * 77 % MANY] == (float)(i * i));
+    neap_tensor_release(out[MANY - 1]);
+    out[MANY - 1] = neap_tensor_wrap(NEAP_FLOAT32, 0, NULL, host + 0, NULL, NULL, NULL);
+    FAILS(neap_session_run(s, NULL, 0, fetches, MANY, out, &err), NEAP_EARG,
+          "out[0] and out[199] share memory");
+    for (int i = 0; i < MANY; i++)
+        neap_tensor_release(out[i]);
+    neap_session_free(s);
+    neap_graph_free(g);
+}
+
 /* ---- Runs that fail ---------------------------------------------------------------------- */
 
 static void spec_failure_changes_nothing(void)
@@ -647,6 +757,8 @@ int main(void)
     spec_feeds();
     spec_variable_errors();
     spec_out();
+    spec_shared_out();
+    spec_many_out();
     spec_failure_changes_nothing();
     spec_memory_limit();
     spec_stopping();

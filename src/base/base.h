@@ -30,6 +30,9 @@ void neap__error_prefix(neap_error *err, const char *format, ...)
     NEAP__PRINTF(2, 3) NEAP__COLD;
 void neap__error_suffix(neap_error *err, const char *format, ...)
     NEAP__PRINTF(2, 3) NEAP__COLD;
+/* Ends the text of an error that a host's callback told, which may have filled its buffer
+ * to the last byte: it is read after this alone. */
+void neap__error_end(neap_error *err) NEAP__COLD;
 static inline bool neap__failed(const neap_error *err)
 {
     return err && err->code != NEAP_OK;
@@ -185,6 +188,8 @@ static inline uint64_t neap__mix(uint64_t hash, uint64_t value)
     return hash ^ (hash >> 32);
 }
 uint64_t neap__hash_bytes(const void *bytes, size_t length);
+/* Of a name, the same on every machine: Fowler, Noll and Vo's 1a. */
+uint32_t neap__hash_name(const char *name);
 
 /* ---- Random numbers (random.c): Philox 4x32-10 ------------------------------------- */
 

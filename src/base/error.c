@@ -58,6 +58,30 @@ int neap__fail(neap_error *err, int code, const char *format, ...)
     return code;
 }
 
+/* Makes a text as short as `room`, by its middle: an error that went through many hands
+ * begins with whom it came to and ends with its cause. */
+static void shorten(char *text, size_t room)
+{
+    static const char gap[] = " ... ";
+    const size_t length = strlen(text), gone = sizeof gap - 1;
+    if (length <= room)
+        return;
+    if (room < 4 * gone) {
+        text[room] = 0;
+        drop_half_character(text, room);
+        return;
+    }
+    const char *end = text + length - (room - gone) / 4 * 3;
+    while (((unsigned char)*end & 0xC0) == 0x80)
+        end++;
+    char *head = text + (room - gone) / 4;
+    *head = 0;
+    drop_half_character(text, (size_t)(head - text));
+    head = text + strlen(text);
+    memcpy(head, gap, gone);
+    memmove(head + gone, end, strlen(end) + 1);
+}
+
 void neap__error_prefix(neap_error *err, const char *format, ...)
 {
     if (!neap__failed(err))
@@ -67,17 +91,9 @@ void neap__error_prefix(neap_error *err, const char *format, ...)
     va_start(arguments, format);
     const size_t length = format_bounded(text, sizeof text, format, arguments);
     va_end(arguments);
-
-    const size_t room = sizeof err->message - 1 - length;
-    size_t rest = strlen(err->message);
-    const bool cut = rest > room;
-    if (cut)
-        rest = room;
-    memmove(err->message + length, err->message, rest);
+    shorten(err->message, sizeof err->message - 1 - length);
+    memmove(err->message + length, err->message, strlen(err->message) + 1);
     memcpy(err->message, text, length);
-    err->message[length + rest] = 0;
-    if (cut)
-        drop_half_character(err->message, length + rest);
 }
 
 void neap__error_suffix(neap_error *err, const char *format, ...)
@@ -89,13 +105,17 @@ void neap__error_suffix(neap_error *err, const char *format, ...)
     va_start(arguments, format);
     const size_t length = format_bounded(text, sizeof text, format, arguments);
     va_end(arguments);
+    shorten(err->message, sizeof err->message - 1 - length);
+    memcpy(err->message + strlen(err->message), text, length + 1);
+}
 
-    const size_t start = strlen(err->message), room = sizeof err->message - 1 - start;
-    const size_t taken = length < room ? length : room;
-    memcpy(err->message + start, text, taken);
-    err->message[start + taken] = 0;
-    if (taken < length)
-        drop_half_character(err->message, start + taken);
+void neap__error_end(neap_error *err)
+{
+    const size_t last = sizeof err->message - 1;
+    if (memchr(err->message, 0, last))
+        return;
+    err->message[last] = 0;
+    drop_half_character(err->message, last);
 }
 
 int neap__null(neap_error *err, const char *function, const char *argument)

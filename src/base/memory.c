@@ -28,7 +28,6 @@
 #endif
 
 enum {
-    SMALL = 4096, /* the C library's allocator: malloc with a margin up to this */
     PAGE = 4096,
     RECYCLED = 64 * 1024, /* the least that is kept for reuse */
     HUGE_PAGE = 2 * 1024 * 1024,
@@ -38,25 +37,24 @@ enum {
 
 /* ---- The C library's memory -------------------------------------------------------- */
 
-/* Aligned requests are slow in many C libraries, so small ones take a margin, and the
- * start of the real piece lies in front of the aligned one. Large blocks ask for huge
- * pages. */
+/* Aligned requests are slow in many C libraries, and glibc before 2.38 does not give what
+ * was freed for one of the same size, so that memory would grow with every large piece
+ * that comes and goes. So each piece takes a margin, and the start of the real one lies in
+ * front of the aligned one. Large blocks ask for huge pages. */
 static void *library_allocate(void *user, size_t size, size_t alignment,
                               neap_memory_kind kind)
 {
     (void)user;
-    if (size <= SMALL) {
-        char *start = malloc(size + alignment); /* which is a multiple of 16 */
-        if (!start)
-            return NULL;
-        const size_t margin = alignment - ((uintptr_t)start & (alignment - 1));
-        memcpy(start + margin - sizeof start, &start, sizeof start);
-        return start + margin;
-    }
     const bool huge = kind == NEAP_MEMORY_BLOCK && size >= HUGE_PAGE;
-    void *pointer = NULL;
-    if (posix_memalign(&pointer, huge ? (size_t)HUGE_PAGE : alignment, size) != 0)
+    if (huge)
+        alignment = HUGE_PAGE;
+    if (size > SIZE_MAX - alignment)
         return NULL;
+    char *start = malloc(size + alignment); /* which is a multiple of 16 */
+    if (!start)
+        return NULL;
+    char *pointer = start + (alignment - ((uintptr_t)start & (alignment - 1)));
+    memcpy(pointer - sizeof start, &start, sizeof start);
 #ifdef MADV_HUGEPAGE
     if (huge)
         (void)madvise(pointer, size,
@@ -67,14 +65,10 @@ static void *library_allocate(void *user, size_t size, size_t alignment,
 
 static void library_free(void *user, void *pointer, size_t size)
 {
-    (void)user;
-    if (size <= SMALL) {
-        char *start;
-        memcpy(&start, (char *)pointer - sizeof start, sizeof start);
-        free(start);
-    } else {
-        free(pointer);
-    }
+    (void)user, (void)size;
+    char *start;
+    memcpy(&start, (char *)pointer - sizeof start, sizeof start);
+    free(start);
 }
 
 /* ---- The process's allocator ------------------------------------------------------- */

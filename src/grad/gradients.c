@@ -13,7 +13,8 @@
  *      and graph alone decide.
  *   3. A gradient has the dtype of its value and a shape that it may have; what an
  *      operation answers is checked before it is used, for a host's operation may
- *      answer anything. */
+ *      answer anything; and by the run, where the graph does not know the shapes: a
+ *      weight or an answer of another shape would broadcast into the sums. */
 #include "grad/grad.h"
 
 #include <string.h>
@@ -92,7 +93,7 @@ static bool is_reached(const reverse *r, const neap_node *n)
 /* Whether a gradient may go from n to its input i. */
 static bool is_way(const reverse *r, const neap_node *n, uint32_t i)
 {
-    return is_reached(r, n->inputs[i]) && !(i < 32 && n->op->shape_only >> i & 1);
+    return is_reached(r, n->inputs[i]) && !neap__shape_only(n, i);
 }
 
 /* A value that may have a gradient; a node of several results stands for them. */
@@ -152,13 +153,26 @@ static bool contribute(reverse *r, const neap_node *n, neap_node *dy)
     return sum != NULL;
 }
 
+/* `dy`, which comes from outside, as the gradient of `y`. */
+static neap_node *fitted(reverse *r, neap_node *y, neap_node *dy)
+{
+    neap_node *inputs[] = {dy, y};
+    if (neap__shape_known(&y->fact.shape) &&
+        neap__shape_equal(&dy->fact.shape, &y->fact.shape))
+        return dy;
+    return neap__build(r->graph, &neap__op_ensure_shape_like, inputs, 2, NULL, 0, NULL,
+                       r->err);
+}
+
 static int seed(reverse *r, neap_node *const *ys, size_t count, neap_node *const *grad_ys)
 {
     for (size_t i = 0; i < count; i++) {
         neap_node *y = ys[i], *dy = grad_ys ? grad_ys[i] : NULL;
         if (!is_reached(r, y) || !neap__is_floating(y->fact.dtype))
             continue; /* integers and booleans carry none */
-        if (!dy)
+        if (dy)
+            dy = fitted(r, y, dy);
+        else
             dy = neap__build(r->graph, &neap__op_ones_like, &y, 1, NULL, 0, NULL, r->err);
         if (!dy || !contribute(r, y, dy))
             return r->err->code;
@@ -218,12 +232,14 @@ static int ask(reverse *r, neap_node *n, neap__grad *g)
         if (!code && !fits) {
             neap__text in = neap__text_over(input, sizeof input);
             neap__text by = neap__text_over(whose, sizeof whose);
-            neap__text_input(&in, n->op, i);
+            neap__text_input(&in, n->op, neap__place_of(n, i));
             neap__text_add(&by, " by the gradient of ");
             neap__text_node(&by, n);
             code = check_fit(r->err, n->inputs[i], dx, input, whose);
         }
-        if (code || !contribute(r, n->inputs[i], dx))
+        if (!code && n->op->host)
+            dx = fitted(r, n->inputs[i], dx);
+        if (code || !dx || !contribute(r, n->inputs[i], dx))
             return r->err->code;
     }
     return NEAP_OK;

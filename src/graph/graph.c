@@ -1,5 +1,5 @@
 /* graph.c - a graph's life, its lists, its scopes and controls. */
-#include "graph/graph.h"
+#include "graph/body.h"
 
 #include <string.h>
 
@@ -21,6 +21,7 @@ static struct neap__frame *push(neap_graph *g, bool scope, neap_error *err)
     if (g->frames)
         *f = *g->frames;
     f->outer = g->frames;
+    f->depth = neap_graph_depth(g) + 1;
     f->is_scope = scope;
     return f;
 }
@@ -31,6 +32,8 @@ static void pop(neap_graph *g)
     g->frames = f->outer;
     neap__free(g->account, f, sizeof *f, NEAP_MEMORY_NODE);
 }
+
+void neap__drop_frame(neap_graph *g) { pop(g); }
 
 int neap_graph_push_scope(neap_graph *g, const char *name, neap_error *err)
 {
@@ -54,9 +57,15 @@ int neap_graph_push_scope(neap_graph *g, const char *name, neap_error *err)
     return NEAP_OK;
 }
 
+/* Whether the innermost frame may be closed: a callback's own, or there is no callback. */
+static bool may_pop(const neap_graph *g)
+{
+    return g && g->frames && g->frames != g->floor;
+}
+
 void neap_graph_pop_scope(neap_graph *g)
 {
-    if (g && g->frames && g->frames->is_scope)
+    if (may_pop(g) && g->frames->is_scope)
         pop(g);
 }
 
@@ -89,17 +98,55 @@ int neap_graph_push_controls(neap_graph *g, neap_node *const *nodes, size_t coun
         return NEAP_ENOMEM;
     if (outer)
         memcpy(controls, f->controls, outer * sizeof *controls);
-    memcpy(controls + outer, nodes, count * sizeof *controls);
+    /* Inside a body, what is outside of it makes the whole body wait. */
+    for (size_t i = 0; i < count; i++) {
+        if (nodes[i]->body == g->body) {
+            controls[outer++] = nodes[i];
+        } else if (!neap__body_waits(g->body, nodes[i], err)) {
+            neap__free(g->account, f, sizeof *f, NEAP_MEMORY_NODE);
+            return NEAP_ESTATE;
+        }
+    }
     f->controls = controls;
-    f->control_count = (uint32_t)room;
+    f->control_count = (uint32_t)outer;
     g->frames = f;
     return NEAP_OK;
 }
 
 void neap_graph_pop_controls(neap_graph *g)
 {
-    if (g && g->frames && !g->frames->is_scope)
+    if (may_pop(g) && !g->frames->is_scope)
         pop(g);
+}
+
+size_t neap_graph_depth(const neap_graph *g)
+{
+    return g && g->frames ? g->frames->depth : 0;
+}
+
+void neap_graph_pop_to(neap_graph *g, size_t depth)
+{
+    while (may_pop(g) && g->frames->depth > depth)
+        pop(g);
+}
+
+neap__visit neap__visit_begin(neap_graph *g)
+{
+    neap__visit v = {g->floor, g->body, g->file, g->caller, g->line};
+    g->floor = g->frames;
+    return v;
+}
+
+void neap__visit_end(neap_graph *g, const neap__visit *v)
+{
+    while (g->body && g->body != v->body)
+        neap_body_end(g->body);
+    while (may_pop(g))
+        pop(g);
+    g->floor = v->floor;
+    g->file = v->file;
+    g->line = v->line;
+    g->caller = v->caller;
 }
 
 struct neap__frame *neap__detach(neap_graph *g)
@@ -173,11 +220,9 @@ void neap_graph_free(neap_graph *g)
 {
     if (!g || atomic_fetch_sub_explicit(&g->references, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < g->node_count; i++) {
-        const neap_node *n = g->nodes[i];
-        for (size_t a = 0; a < n->op->info.attribute_count; a++)
-            neap_tensor_release(n->attributes[a].tensor);
-    }
+    for (size_t i = 0; i < g->node_count; i++)
+        neap__attributes_drop(g->nodes[i]);
+    neap__bodies_free(g);
     while (g->frames)
         pop(g);
     neap__host_free(g);

@@ -16,14 +16,17 @@ typedef struct neap__op neap__op;
 
 /* ---- Facts: what is known of a value before it is computed ----------------------- */
 
-/* The values of an integer tensor of rank at most 1 (and at most NEAP__KNOWN
- * elements), element by element where known: it is how shapes travel through
- * arithmetic. Immutable; lives in an arena. */
-#define NEAP__KNOWN 16
+/* The elements of a value of at most NEAP__KNOWN, in row-major order, as far as they are
+ * known: it is how shapes, and what they are computed from, travel through arithmetic.
+ * Immutable once it is a fact's. What it points to lies in an arena, or is the memory of a
+ * tensor, and lives as long as the fact. */
+#define NEAP__KNOWN 1024
 typedef struct neap__known {
-    int count;
-    uint32_t mask; /* bit i: element i is known */
-    int64_t values[NEAP__KNOWN];
+    neap_dtype dtype;
+    int count;      /* elements */
+    bool uniform;   /* `data` is one element, which stands for all */
+    void *data;     /* of those that are not known anything */
+    uint64_t *mask; /* bit e % 64 of word e / 64: element e is known; NULL: all are */
 } neap__known;
 
 typedef struct neap__fact {
@@ -34,26 +37,75 @@ typedef struct neap__fact {
 
 static inline bool neap__known_all(const neap__known *k) /* every element */
 {
-    return k && k->mask == (k->count >= 32 ? UINT32_MAX : (UINT32_C(1) << k->count) - 1);
+    return k && !k->mask;
 }
+static inline bool neap__knows(const neap__known *k, int64_t e)
+{
+    return k && (!k->mask || (k->mask[e >> 6] >> (e & 63) & 1));
+}
+
+/* ---- What is known (known.c) ----------------------------------------------------- */
+
+/* The elements of a value that may be known; -1 where it is open, or has too many. */
+int64_t neap__knowable(neap_dtype dtype, const neap__shape *shape);
+/* Elements at hand: all are known, where they lie; NULL, too, where they are too many. */
+const neap__known *neap__known_of(neap_dtype dtype, const neap__shape *shape,
+                                  const void *data, neap__arena *arena, neap_error *err);
+const neap__known *neap__known_at(neap__arena *arena, neap_dtype dtype, int64_t count,
+                                  const void *data, bool uniform, neap_error *err);
+/* Elements to be put in one by one, of which none is known yet; at the end NULL if none
+ * is. */
+neap__known *neap__known_new(neap__arena *arena, neap_dtype dtype, int64_t count,
+                             neap_error *err);
+void neap__known_put(neap__known *k, int64_t e, const void *element);
+const neap__known *neap__known_end(neap__known *k);
+const void *neap__known_element(const neap__known *k, int64_t e);
+/* An element of an integer dtype. */
+static inline int64_t neap__known_integer(const neap__known *k, int64_t e)
+{
+    return neap__element_integer(k->dtype, neap__known_element(k, e), 0);
+}
+/* All elements, one behind the other. */
+void neap__known_read(const neap__known *k, void *elements);
+/* A copy that lies in the arena with its elements. */
+const neap__known *neap__known_keep(neap__arena *arena, const neap__known *k,
+                                    neap_error *err);
 
 /* ---- Attribute values ------------------------------------------------------------ */
 
-/* An attribute's value in a node, in schema order, converted to the kind of its row;
- * strings and integers live in the graph's arena, tensors are held. Where a node
- * stands for integers (a row with NEAP_ATTRIBUTE_NODE), `input` is its place among the
- * node's inputs. A row of kind NODE itself is a variable's initial value, which is no
- * input: `input` is -1 and the node has it as `initial`. */
+/* An attribute's value in a node, in schema order, of one of the kinds of its row;
+ * strings and lists live in the graph's arena, tensors are held. Where a node stands for
+ * integers, `input` is its place among the node's inputs. A row of kind NODE itself is a
+ * variable's initial value, which is no input: `input` is -1 and the node has it as
+ * `initial`. */
 typedef struct neap__value {
-    neap_attribute_kind kind; /* NEAP_KIND_NONE: absent */
-    int input;                /* kind NODE */
-    int64_t integer;          /* INT, BOOL, DTYPE */
-    double number;            /* FLOAT */
-    const char *string;
-    const int64_t *integers;
-    size_t count;
-    neap_tensor *tensor;
+    neap_attribute_kind kind; /* NEAP_KIND_NONE: absent, and all else is 0 */
+    int input;                /* NODE */
+    union {
+        int64_t integer; /* INT, BOOL, DTYPE */
+        double number;   /* FLOAT */
+        size_t count;    /* INTS, FLOATS, PAIRS */
+    };
+    union {
+        const char *string;
+        const int64_t *integers;
+        const double *numbers;
+        const neap_pair *pairs;
+        neap_tensor *tensor;
+        neap_body *body;
+    };
 } neap__value;
+
+/* What a branch or loop does with its bodies (then, else; condition, body): which input of
+ * the node each parameter stands for. A loop carries its first inputs from one iteration
+ * to the next: the variables that the body assigns, then the loop's own. */
+typedef struct neap__control {
+    neap_body *body[2];
+    const uint32_t *from[2]; /* by parameter: an input */
+    uint32_t from_count[2];
+    uint32_t carried;
+    int64_t limit; /* iterations at most; negative: no limit */
+} neap__control;
 
 /* ---- Nodes ----------------------------------------------------------------------- */
 
@@ -61,12 +113,13 @@ struct neap_node {
     const neap__op *op;
     neap_graph *graph;
     const char *name;
-    neap_node **inputs; /* data inputs, then those that came as attributes */
+    neap_node **inputs; /* data inputs that are given; those that came as attributes */
     neap_node **controls;
     uint32_t input_count, control_count;
     uint32_t data_inputs; /* of input_count: those of the signature */
-    neap__fact fact;     /* of its one result; no value where there are several or none */
-    neap__fact *results; /* where neap__several: each has a `result` node; else NULL */
+    uint32_t absent; /* bit i: the signature's input i is not given, something follows */
+    neap__fact fact; /* of its one result; no value where there are several or none */
+    neap__fact *results;   /* where neap__several: each has a `result` node; else NULL */
     uint32_t result_count; /* of `results` */
     unsigned effects;      /* the operation's, and those of its bodies */
     const uint32_t
@@ -75,8 +128,11 @@ struct neap_node {
     int32_t line;
     const neap__value *attributes; /* as many as the schema has rows */
     uint64_t index;                /* place in the order of creation */
-    int64_t list_index;    /* variables: place among the graph's variables; else -1 */
-    neap_node *initial;    /* variables: the node of the initial value */
+    int64_t list_index; /* variables: place among the graph's variables; else -1 */
+    const neap__control *control; /* of a branch or loop */
+    neap_body *body;              /* that it is inside of; NULL: the graph */
+    neap_node *initial;    /* variables: the node of the initial value; parameters of
+                            * bodies: what they stand for outside, or NULL */
     const char *file;      /* where it was made, with `line`; NULL: not known */
     uint64_t seed;         /* RANDOM: the operation's own seed */
     neap_node **consumers; /* each once, in order of creation */
@@ -97,7 +153,7 @@ enum {
     NEAP__CALLER = 32    /* host code: on the calling thread, as often as it was built */
 };
 
-#define NEAP__INPUTS 6   /* named inputs at most */
+#define NEAP__INPUTS 12  /* named inputs at most */
 #define NEAP__COMPOSED 4 /* results of a composition at most */
 
 /* How the plan turns a node into instructions. */
@@ -107,7 +163,9 @@ typedef enum neap__lowering {
     NEAP__LOWER_NOTHING, /* no value: group, no_op */
     NEAP__LOWER_ALIAS,   /* the bytes of input 0 under another shape (or the same) */
     NEAP__LOWER_ELEMENT, /* `element`: one fusable function; operands broadcast */
-    NEAP__LOWER_GEMM     /* matmul: a product with an epilogue */
+    NEAP__LOWER_GEMM,    /* matmul: a product with an epilogue */
+    NEAP__LOWER_BRANCH,  /* one of two bodies */
+    NEAP__LOWER_LOOP     /* a condition and a body, over and over */
 } neap__lowering;
 
 /* Inference: facts of the inputs give the fact of the result. Called when a node is
@@ -207,7 +265,8 @@ typedef enum neap__differentiable {
 /* How the dtypes of inputs agree, checked before `infer`. */
 typedef enum neap__dtype_rule {
     NEAP__SAME, /* all data inputs have one dtype, of the set `dtypes` */
-    NEAP__EACH  /* input i has one of `input_dtypes[i]`; where that is 0, as NEAP__SAME */
+    NEAP__EACH /* the signature's input i has one of `input_dtypes[i]`; where that is 0, as
+                   NEAP__SAME */
 } neap__dtype_rule;
 
 struct neap__op {
@@ -216,7 +275,7 @@ struct neap__op {
     neap__dtype_rule dtype_rule;
     neap__dtypes dtypes; /* 0: inputs are not checked, and may be without a value */
     neap__dtypes input_dtypes[NEAP__INPUTS];
-    unsigned shape_only; /* bit i: input i counts by its shape, its elements are unread */
+    unsigned shape_only; /* bit i: the signature's input i counts by its shape alone */
     unsigned effects;
     unsigned writes; /* bit i: input i is a variable that is updated, in kernel order */
     neap__lowering lowering;
@@ -246,12 +305,49 @@ static inline bool neap__updates(const neap_node *n, uint32_t k)
     return false;
 }
 
-/* How many inputs a signature ("x y", "x...", "x [seed]") takes: at most SIZE_MAX. */
+/* ---- Signatures (node.c): "x y", "x [mask] [lengths]", "x..." --------------------- */
+
+typedef struct neap__input {
+    const char *name;
+    size_t length; /* of the name */
+    bool optional, sequence;
+} neap__input;
+/* The next input of a signature, which moves on; false at its end. */
+bool neap__next_input(const char **signature, neap__input *in);
+/* How many places an array of inputs has, at least and at most (SIZE_MAX). */
 void neap__signature(const char *inputs, size_t *least, size_t *most);
+/* May the input in that place of the signature be absent? */
+bool neap__is_optional(const neap__op *op, size_t place);
 /* How many results `results` of a neap_op_info means. */
 size_t neap__result_count(const char *results);
-/* The name of input `index` for an error text: "x", or "x[2]" of a sequence. */
-void neap__text_input(neap__text *t, const neap__op *op, size_t index);
+/* The name of the input in a place of the signature, for an error text: "x", or "x[2]" of
+ * a sequence. */
+void neap__text_input(neap__text *t, const neap__op *op, size_t place);
+
+/* Where the signature's input `place` is among n->inputs; -1: not given. */
+static inline int neap__input_at(const neap_node *n, uint32_t place)
+{
+    uint32_t before = place < 32 ? n->absent & ((UINT32_C(1) << place) - 1) : n->absent;
+    uint32_t at = place - (uint32_t)__builtin_popcount(before);
+    bool given = at < n->data_inputs && !(place < 32 && n->absent >> place & 1);
+    return given ? (int)at : -1;
+}
+/* The place in the signature of a data input among n->inputs. */
+static inline uint32_t neap__place_of(const neap_node *n, uint32_t input)
+{
+    uint32_t place = input;
+    for (uint32_t rest = n->absent; rest; rest &= rest - 1)
+        place += (uint32_t)__builtin_ctz(rest) <= place;
+    return place;
+}
+/* Does the input count by its shape alone? */
+static inline bool neap__shape_only(const neap_node *n, uint32_t input)
+{
+    if (input >= n->data_inputs || !n->op->shape_only)
+        return false;
+    uint32_t place = neap__place_of(n, input);
+    return place < 32 && (n->op->shape_only >> place & 1);
+}
 
 /* ---- Building (node.c) ----------------------------------------------------------- */
 
@@ -267,11 +363,15 @@ struct neap_graph {
     struct neap__name **buckets; /* of names taken: a power of two of chains */
     size_t bucket_count, name_count;
     struct neap__frame *frames; /* scopes and controls now open, the innermost first */
-    struct neap__host_op *host_ops; /* registered by the host, the newest first */
-    const char *file;               /* of new nodes, with `line`; NULL: not known */
+    struct neap__frame *floor;  /* the innermost that a callback found: it stays open */
+    struct neap__host_op *host_ops;     /* registered by the host, the newest first */
+    struct neap__host_op **host_chains; /* the same by the hash of names; NULL: none */
+    const char *file;                   /* of new nodes, with `line`; NULL: not known */
     int32_t line;
     struct neap__file *files; /* every file told, each once */
     void *caller;
+    neap_body *bodies;   /* all, the newest first */
+    neap_body *body;     /* in which nodes are built; NULL: none */
     uint64_t random_ops; /* made so far: seeds those without one of their own */
 };
 
@@ -281,8 +381,8 @@ typedef struct neap__file {
 } neap__file;
 
 /* Builds a node of a known descriptor: checks counts, dtypes, graphs, attributes
- * against the schema, infers, names, lists. Attribute rows not given take their
- * defaults. All public builders and all gradients come through here. NULL with an
+ * against the schema, infers, names, lists. Inputs are in the places of the signature,
+ * NULL where an optional one is absent. Attribute rows not given take their defaults. All public builders and all gradients come through here. NULL with an
  * error that begins with `op "name": `. */
 neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
                        size_t input_count, const neap_attribute *attributes,
@@ -297,6 +397,7 @@ bool neap__graph_ready(const neap_graph *g, const char *function, neap_error *er
  * nodes share them. */
 struct neap__frame {
     struct neap__frame *outer;
+    size_t depth;      /* frames that are open with it, itself included */
     bool is_scope;     /* what its own pop ends: a scope, or controls */
     const char *scope; /* "outer/inner"; NULL: none */
     size_t scope_length;
@@ -304,8 +405,23 @@ struct neap__frame {
     uint32_t control_count;
 };
 
+/* Around a callback of the host, which may build: it finds the scopes and controls that
+ * are open and can close none of them, what it leaves open is closed behind it, and new
+ * nodes report the position that was set before. */
+typedef struct neap__visit {
+    struct neap__frame *floor;
+    neap_body *body;
+    const char *file;
+    void *caller;
+    int32_t line;
+} neap__visit;
+neap__visit neap__visit_begin(neap_graph *g);
+void neap__visit_end(neap_graph *g, const neap__visit *v);
+
 /* Between these two, nodes are made outside the scopes and controls now open. */
 struct neap__frame *neap__detach(neap_graph *g);
+/* Closes the innermost one, whatever it is. */
+void neap__drop_frame(neap_graph *g);
 void neap__attach(neap_graph *g, struct neap__frame *frames);
 
 /* The value of an attribute by schema name; never NULL (an absent one has kind NONE);
@@ -348,11 +464,25 @@ void neap__name_drop(neap_graph *g, neap__name *name, neap__name *base);
  * the code told. */
 int neap__attributes_set(neap_node *n, neap__value *values, const neap_attribute *given,
                          size_t count, neap_error *err);
+/* What the value points to is there: EARG "attribute "x": integers expected, got NULL". */
+int neap__attribute_whole(const neap_attribute *given, const char *name, neap_error *err);
+/* A value as an attribute of that name, to be shown or given to another node; what it
+ * points to is the node's. */
+neap_attribute neap__attribute_of(const neap_node *n, const char *name,
+                                  const neap__value *v);
+/* For merging: equal values are of one kind and the same bits, nodes in the same place.
+ * Equal ones have equal hashes. */
+uint64_t neap__value_hash(uint64_t hash, const neap__value *v);
+bool neap__value_equal(const neap__value *a, const neap__value *b);
+/* Holds what the values of a node point to and is counted; lets it go. */
+void neap__attributes_keep(const neap_node *n);
+void neap__attributes_drop(const neap_node *n);
 
 /* ---- Operations of the host (host.c) --------------------------------------------- */
 
+#define NEAP__HOST_CHAINS 64
 typedef struct neap__host_op {
-    struct neap__host_op *next;
+    struct neap__host_op *next, *chain;
     neap__op op;
     neap_op host;
 } neap__host_op;

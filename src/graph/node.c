@@ -9,23 +9,33 @@
  *      commit lie behind the node; then the memory stays until the graph goes.
  *   3. The index is given at the commit, so that it is the order of creation even
  *      then. */
-#include "graph/graph.h"
+#include "graph/body.h"
 
 #include <string.h>
 
 /* ---- Signatures ------------------------------------------------------------------ */
 
+bool neap__next_input(const char **signature, neap__input *in)
+{
+    const char *s = *signature + strspn(*signature, " ");
+    size_t length = strcspn(s, " ");
+    if (!length)
+        return false;
+    in->optional = *s == '[';
+    in->name = s + in->optional;
+    in->length = strcspn(in->name, " .]");
+    in->sequence = in->name[in->length] == '.';
+    *signature = s + length;
+    return true;
+}
+
 void neap__signature(const char *inputs, size_t *least, size_t *most)
 {
     *least = *most = 0;
-    for (const char *s = inputs; *s;) {
-        size_t length = strcspn(s, " ");
-        bool optional = *s == '[';
-        size_t end = length - (optional ? 1 : 0);
-        bool sequence = end > 3 && !memcmp(s + end - 3, "...", 3);
-        *least += optional ? 0 : 1;
-        *most = sequence || *most == SIZE_MAX ? SIZE_MAX : *most + 1;
-        s += length + strspn(s + length, " ");
+    for (neap__input in; neap__next_input(&inputs, &in);) {
+        *most = in.sequence || *most == SIZE_MAX ? SIZE_MAX : *most + 1;
+        if (!in.optional)
+            *least = in.sequence ? *least + 1 : *most;
     }
 }
 
@@ -38,30 +48,39 @@ size_t neap__result_count(const char *results)
     return most;
 }
 
-void neap__text_input(neap__text *t, const neap__op *op, size_t index)
+void neap__text_input(neap__text *t, const neap__op *op, size_t place)
 {
-    const char *s = op->info.inputs;
-    for (size_t i = 0; *s; i++) {
-        const char *word = s + (*s == '[');
-        size_t length = strcspn(s, " "), name = strcspn(word, " .]");
-        const char *next = s + length + strspn(s + length, " ");
-        bool sequence = word[name] == '.';
-        if (i == index || !*next) {
-            neap__text_bytes(t, word, name);
-            if (sequence)
-                neap__text_add(t, "[%zu]", index - i);
-            return;
-        }
-        s = next;
-    }
+    const char *inputs = op->info.inputs;
+    neap__input in = {"", 0, false, false};
+    size_t i = 0;
+    while (neap__next_input(&inputs, &in) && i < place && !in.sequence)
+        i++;
+    neap__text_bytes(t, in.name, in.length);
+    if (in.sequence)
+        neap__text_add(t, "[%zu]", place - i);
 }
 
 #define INPUT_SIZE 80
-static const char *input_text(char buffer[INPUT_SIZE], const neap__op *op, size_t index)
+static const char *place_text(char buffer[INPUT_SIZE], const neap__op *op, size_t place)
 {
     neap__text t = neap__text_over(buffer, INPUT_SIZE);
-    neap__text_input(&t, op, index);
+    neap__text_input(&t, op, place);
     return buffer;
+}
+
+/* The name of a data input of a node. */
+static const char *input_text(char buffer[INPUT_SIZE], const neap_node *n, uint32_t input)
+{
+    return place_text(buffer, n->op, neap__place_of(n, input));
+}
+
+bool neap__is_optional(const neap__op *op, size_t place)
+{
+    const char *inputs = op->info.inputs;
+    neap__input in = {"", 0, false, false};
+    for (size_t i = 0; neap__next_input(&inputs, &in) && i < place && !in.sequence;)
+        i++;
+    return in.optional && !in.sequence && place < 32;
 }
 
 static bool check_count(const neap__op *op, size_t count, neap_error *err)
@@ -95,13 +114,19 @@ static int check_graphs(const neap_node *n, neap_error *err)
     for (uint32_t i = 0; i < n->data_inputs; i++)
         if (n->inputs[i]->graph != n->graph)
             return neap__fail(err, NEAP_ESTATE, "input %s is %s, a node of another graph",
-                              input_text(input, n->op, i),
+                              input_text(input, n, i),
+                              neap__node_text(text, n->inputs[i]));
+        else if (n->inputs[i]->body != n->body)
+            return neap__fail(err, NEAP_ESTATE,
+                              "input %s is %s, inside a body of a branch or loop: it "
+                              "cannot be used outside of it",
+                              input_text(input, n, i),
                               neap__node_text(text, n->inputs[i]));
     for (uint32_t i = 0; i < n->written_count; i++) {
         const neap_node *x = n->inputs[n->written[i]];
-        if (x->op->list != NEAP_VARIABLES)
+        if (!neap__variable_of(x))
             return neap__fail(err, NEAP_ETYPE, "input %s is %s, not a variable",
-                              input_text(input, n->op, n->written[i]),
+                              input_text(input, n, n->written[i]),
                               neap__node_text(text, x));
     }
     return NEAP_OK;
@@ -113,8 +138,8 @@ static int wrong_dtype(const neap_node *n, uint32_t i, neap__dtypes set, neap_er
     neap__text expected = neap__text_over(data, sizeof data);
     neap__text_dtypes(&expected, set);
     return neap__fail(err, NEAP_EDTYPE, "input %s is %s; it takes %s",
-                      input_text(input, n->op, i),
-                      neap_dtype_name(n->inputs[i]->fact.dtype), data);
+                      input_text(input, n, i), neap_dtype_name(n->inputs[i]->fact.dtype),
+                      data);
 }
 
 static int check_dtypes(const neap_node *n, neap_error *err)
@@ -129,16 +154,18 @@ static int check_dtypes(const neap_node *n, neap_error *err)
         const neap_node *x = n->inputs[i];
         if (x->fact.dtype == NEAP_DTYPE_NONE)
             return neap__fail(err, NEAP_ETYPE, "input %s: %s has no value",
-                              input_text(a, op, i), neap__node_text(text, x));
-        neap__dtypes own =
-            op->dtype_rule == NEAP__EACH && i < NEAP__INPUTS ? op->input_dtypes[i] : 0;
+                              input_text(a, n, i), neap__node_text(text, x));
+        const uint32_t place = neap__place_of(n, i);
+        neap__dtypes own = op->dtype_rule == NEAP__EACH && place < NEAP__INPUTS
+                               ? op->input_dtypes[place]
+                               : 0;
         neap__dtypes set = own ? own : op->dtypes;
         bool taken = NEAP__BIT(x->fact.dtype) & set;
         if (!own && first && first->fact.dtype != x->fact.dtype)
             return neap__fail(
                 err, NEAP_EDTYPE, "dtypes differ: %s and %s (inputs %s and %s)",
                 neap_dtype_name(first->fact.dtype), neap_dtype_name(x->fact.dtype),
-                input_text(a, op, first_index), input_text(b, op, i));
+                input_text(a, n, first_index), input_text(b, n, i));
         if (!taken)
             return wrong_dtype(n, i, set, err);
         if (!own && !first) {
@@ -185,12 +212,16 @@ static neap_node *allocate(neap_graph *g, const neap__op *op, neap_node *const *
     n->written = written;
     for (unsigned mask = op->writes; mask; mask &= mask - 1)
         written[n->written_count++] = (uint32_t)__builtin_ctz(mask);
-    if (count)
-        memcpy(n->inputs, inputs, count * sizeof *inputs);
     n->op = op;
     n->effects = op->effects;
     n->graph = g;
-    n->input_count = n->data_inputs = (uint32_t)count;
+    n->body = g->body;
+    for (size_t place = 0; place < count; place++)
+        if (inputs[place])
+            n->inputs[n->data_inputs++] = inputs[place];
+        else
+            n->absent |= UINT32_C(1) << place;
+    n->input_count = n->data_inputs;
     n->list_index = -1;
     n->file = g->file;
     n->line = g->line;
@@ -234,7 +265,9 @@ static int infer(neap_node *n, neap_error *err)
                          .arena = &n->graph->arena,
                          .caller = n->graph->caller,
                          .err = err};
-    int code = n->op->infer(&i);
+    neap__visit visit = neap__visit_begin(n->graph);
+    int code = n->op->infer(&i); /* which may be a host's */
+    neap__visit_end(n->graph, &visit);
     if (in != few)
         neap__free(n->graph->account, in, bytes, NEAP_MEMORY_NODE);
     return code;
@@ -268,7 +301,10 @@ static bool reserve_list(neap_graph *g, neap_node ***list, size_t *capacity, siz
 /* Room in every list that the node will join. */
 static int reserve(neap_graph *g, neap_node *n, neap_error *err)
 {
-    bool done = reserve_list(g, &g->nodes, &g->node_capacity, g->node_count, err);
+    bool done = n->body
+                    ? reserve_list(g, &n->body->nodes, &n->body->node_capacity,
+                                   n->body->node_count, err)
+                    : reserve_list(g, &g->nodes, &g->node_capacity, g->node_count, err);
     if (done && n->op->list == NEAP_VARIABLES)
         done =
             reserve_list(g, &g->variables, &g->variable_capacity, g->variable_count, err);
@@ -290,16 +326,20 @@ static uint64_t seed_of(neap_graph *g, const neap_node *n)
 /* Cannot fail. */
 static void commit(neap_graph *g, neap_node *n, neap__name *name)
 {
-    name->node = n;
-    n->index = g->node_count;
-    g->nodes[g->node_count++] = n;
+    if (n->body) {
+        n->index = n->body->node_count;
+        n->body->nodes[n->body->node_count++] = n;
+    } else {
+        name->node = n;
+        n->index = g->node_count;
+        g->nodes[g->node_count++] = n;
+    }
     for (uint32_t i = 0; i < n->input_count; i++) {
         neap_node *x = n->inputs[i];
         if (!x->consumer_count || x->consumers[x->consumer_count - 1] != n)
             x->consumers[x->consumer_count++] = n;
     }
-    for (size_t a = 0; a < n->op->info.attribute_count; a++)
-        neap_tensor_retain(n->attributes[a].tensor);
+    neap__attributes_keep(n);
     if (n->op->effects & NEAP__RANDOM)
         n->seed = seed_of(g, n);
     if (n->op->list == NEAP_PLACEHOLDERS)
@@ -321,17 +361,32 @@ static void rewind_arena(neap__arena *arena, const neap__arena *mark)
     arena->next = mark->next;
 }
 
-neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
-                       size_t input_count, const neap_attribute *attributes,
-                       size_t attribute_count, const char *name, neap_error *err)
+/* The places of the signature behind the inputs that are given: nodes that come as
+ * attributes lie behind all of them, so that no input's place is another's. */
+static uint32_t places_between(const neap__op *op, size_t given)
 {
-    if (!neap__graph_ready(g, op->info.name, err) || !check_count(op, input_count, err))
+    size_t least, most;
+    uint32_t places = 0;
+    neap__signature(op->info.inputs, &least, &most);
+    for (size_t place = given; place < most && place < 32 && most != SIZE_MAX; place++)
+        places |= UINT32_C(1) << place;
+    return places;
+}
+
+static neap_node *build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
+                        size_t input_count, const neap_attribute *attributes,
+                        size_t attribute_count, const char *name, neap_error *err)
+{
+    if (!check_count(op, input_count, err))
         return NULL;
+    while (input_count && !inputs[input_count - 1] &&
+           neap__is_optional(op, input_count - 1))
+        input_count--;
     for (size_t i = 0; i < input_count; i++)
-        if (!inputs[i]) {
+        if (!inputs[i] && !neap__is_optional(op, i)) {
             char text[INPUT_SIZE];
             neap__fail(err, NEAP_EARG, "%s: input %s is NULL", op->info.name,
-                       input_text(text, op, i));
+                       place_text(text, op, i));
             return NULL;
         }
     neap__arena mark = g->arena;
@@ -351,6 +406,8 @@ neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inpu
     neap_node *n = allocate(g, op, inputs, input_count, nodes, &values, err);
     if (n) {
         n->name = taken->text;
+        if (nodes)
+            n->absent |= places_between(op, input_count);
         code = check_graphs(n, err);
         if (!code)
             code = neap__attributes_set(n, values, attributes, attribute_count, err);
@@ -380,6 +437,62 @@ neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inpu
     return NULL;
 }
 
+/* What a body can have: its own parameters, and nodes that are neither fed nor kept. */
+static bool belongs_in_body(const neap__op *op, const char *name, neap_error *err)
+{
+    char text[NEAP__QUOTED_SIZE];
+    if (op->list == NEAP_OPERATIONS)
+        return true;
+    neap__fail(err, NEAP_ESTATE,
+               "%s \"%s\": a %s cannot be made inside the body of a branch or loop",
+               op->info.name, neap__quoted(text, name ? name : op->info.name),
+               op->info.name);
+    return false;
+}
+
+/* Inside a body, inputs from outside are captured. */
+static neap_node *build_in_body(neap_graph *g, const neap__op *op,
+                                neap_node *const *inputs, size_t input_count,
+                                const neap_attribute *attributes, size_t attribute_count,
+                                const char *name, neap_error *err)
+{
+    size_t bytes = input_count * sizeof *inputs,
+           more = attribute_count * sizeof *attributes;
+    neap_node **own = neap__alloc(g->account, bytes, NEAP_MEMORY_SMALL, err), *n = NULL;
+    neap_attribute *rows = neap__alloc(g->account, more, NEAP_MEMORY_SMALL, err);
+    bool done = own && rows;
+    for (size_t i = 0; i < input_count && done; i++) {
+        own[i] = inputs[i];
+        if (own[i] && own[i]->graph == g)
+            own[i] = neap__capture(g, own[i], err);
+        done = own[i] || !inputs[i];
+    }
+    for (size_t i = 0; i < attribute_count && done; i++) {
+        rows[i] = attributes[i];
+        neap_node **node = &rows[i].node;
+        if (rows[i].kind == NEAP_KIND_NODE && *node && (*node)->graph == g)
+            done = (*node = neap__capture(g, *node, err)) != NULL;
+    }
+    if (done && belongs_in_body(op, name, err))
+        n = build(g, op, own, input_count, rows, attribute_count, name, err);
+    neap__free(g->account, rows, more, NEAP_MEMORY_SMALL);
+    neap__free(g->account, own, bytes, NEAP_MEMORY_SMALL);
+    return n;
+}
+
+neap_node *neap__build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
+                       size_t input_count, const neap_attribute *attributes,
+                       size_t attribute_count, const char *name, neap_error *err)
+{
+    if (!neap__graph_ready(g, op->info.name, err))
+        return NULL;
+    return g->body && op != g->body->parameter
+               ? build_in_body(g, op, inputs, input_count, attributes, attribute_count,
+                               name, err)
+               : build(g, op, inputs, input_count, attributes, attribute_count, name,
+                       err);
+}
+
 /* ---- What can be asked of a node ------------------------------------------------- */
 
 void neap__text_node(neap__text *t, const neap_node *n)
@@ -401,6 +514,8 @@ const char *neap_node_name(const neap_node *n) { return n ? n->name : NULL; }
 
 const char *neap_node_op(const neap_node *n) { return n ? n->op->info.name : NULL; }
 
+const neap_op_info *neap_node_info(const neap_node *n) { return n ? &n->op->info : NULL; }
+
 neap_dtype neap_node_dtype(const neap_node *n)
 {
     return n ? n->fact.dtype : NEAP_DTYPE_NONE;
@@ -413,11 +528,20 @@ const int64_t *neap_node_dims(const neap_node *n)
     return n && n->fact.shape.rank > 0 ? n->fact.shape.dims : NULL;
 }
 
-size_t neap_node_input_count(const neap_node *n) { return n ? n->input_count : 0; }
+size_t neap_node_input_count(const neap_node *n)
+{
+    return n ? n->input_count + (size_t)__builtin_popcount(n->absent) : 0;
+}
 
 neap_node *neap_node_input(const neap_node *n, size_t index)
 {
-    return n && index < n->input_count ? n->inputs[index] : NULL;
+    if (!n || index >= neap_node_input_count(n))
+        return NULL;
+    if (n->absent && index < 32 && n->absent >> index & 1)
+        return NULL;
+    const uint32_t before =
+        index < 32 ? n->absent & ((UINT32_C(1) << index) - 1) : n->absent;
+    return n->inputs[index - (size_t)__builtin_popcount(before)];
 }
 
 size_t neap_node_consumer_count(const neap_node *n) { return n ? n->consumer_count : 0; }
@@ -431,9 +555,10 @@ size_t neap_node_index(const neap_node *n) { return n ? (size_t)n->index : SIZE_
 
 int neap_node_trainable(const neap_node *n) { return n && n->trainable; }
 
+/* An error of a run within a run has told where the inner node was made. */
 void neap__tell_origin(neap_error *err, const neap_node *n)
 {
-    if (n->file)
+    if (n->file && !strstr(err->message, " (made at "))
         neap__error_suffix(err, " (made at %s:%d)", n->file, (int)n->line);
 }
 

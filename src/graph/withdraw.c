@@ -35,8 +35,7 @@ int neap_graph_withdraw(neap_graph *g, neap_node *n)
         if (x->consumer_count && x->consumers[x->consumer_count - 1] == n)
             x->consumer_count--;
     }
-    for (size_t a = 0; a < n->op->info.attribute_count; a++)
-        neap_tensor_release(n->attributes[a].tensor);
+    neap__attributes_drop(n);
     drop_name(g, n->name);
     return 1;
 }

@@ -56,7 +56,7 @@ static void take_named(lua_State *L, int first, const neap__lua_signature *signa
         const char *name = lua_tostring(L, -2);
         int slot = slot_of(signature, name);
         if (slot < 0)
-            neap__lua_error(L, "%s: unknown argument '%s'", signature->function, name);
+            neap__lua_no_argument(L, signature, name);
         if (!lua_isnil(L, first + slot)) {
             neap__lua_error(L, "%s: argument '%s' is given twice", signature->function,
                             name);
@@ -83,6 +83,15 @@ static bool gives_names(lua_State *L, int last, int slot,
     return false;
 }
 
+static int too_many(lua_State *L, const char *function, int first, int most, int given)
+{
+    /* The usual slip: neap:add(x, y). */
+    if (lua_topointer(L, first) == neap__lua_self(L)->module)
+        return neap__lua_error(L, "%s: call it with '.', not ':'", function);
+    return neap__lua_error(L, "%s: at most %d %s expected, got %d", function, most,
+                           most == 1 ? "argument" : "arguments", given);
+}
+
 void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *signature)
 {
     int last = lua_gettop(L);
@@ -90,15 +99,8 @@ void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *sig
         last--;
     bool named = last >= first && gives_names(L, last, last - first, signature);
     int given = last - first + 1 - (named ? 1 : 0);
-    if (given > signature->positional) {
-        /* The usual slip: neap:add(x, y). */
-        if (lua_topointer(L, first) == neap__lua_self(L)->module) {
-            neap__lua_error(L, "%s: call it with '.', not ':'", signature->function);
-        }
-        neap__lua_error(L, "%s: at most %d %s expected, got %d", signature->function,
-                        signature->positional,
-                        signature->positional == 1 ? "argument" : "arguments", given);
-    }
+    if (given > signature->positional)
+        too_many(L, signature->function, first, signature->positional, given);
     luaL_checkstack(L, signature->slots + 8, "too many arguments");
     if (!named) {
         lua_settop(L, first + signature->slots - 1);
@@ -110,6 +112,16 @@ void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *sig
         lua_insert(L, first + given);
     }
     take_named(L, first, signature);
+}
+
+void neap__lua_most(lua_State *L, const char *function, int before, int most)
+{
+    int top = lua_gettop(L);
+    while (top > before + most && lua_isnil(L, top))
+        top--;
+    if (top > before + most)
+        too_many(L, function, before + 1, most, top - before);
+    lua_settop(L, before + most);
 }
 
 /* ---- Readers --------------------------------------------------------------------- */
@@ -139,7 +151,7 @@ neap_dtype neap__lua_dtype(lua_State *L, int index, const char *function,
     const char *text = neap__lua_string(L, index, function, name);
     neap_dtype dtype = neap_dtype_of(text);
     if (!neap_dtype_size(dtype))
-        neap__lua_error(L, "%s: argument '%s': no dtype '%s'", function, name, text);
+        neap__lua_no_dtype(L, function, name, text);
     return dtype;
 }
 
@@ -238,4 +250,36 @@ int neap__lua_shape(lua_State *L, int index, const char *function, const char *n
     size_t rank;
     neap__lua_integers(L, index, function, name, dims, NEAP_MAX_RANK, &rank);
     return (int)rank;
+}
+
+/* ---- Shapes as Lua shows them ---------------------------------------------------- */
+
+const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims)
+{
+    neap_error part;
+    size_t used = 1;
+    if (rank < 0)
+        return "unknown";
+    memcpy(text, "(", 2);
+    for (int i = 0; i < rank && i < NEAP_MAX_RANK; i++) {
+        const char *comma = i + 1 < rank ? ", " : rank == 1 ? "," : "";
+        if (dims[i] < 0)
+            neap__lua_tell(&part, 0, "?%s", comma);
+        else
+            neap__lua_tell(&part, 0, "%lld%s", (long long)dims[i], comma);
+        size_t length = strlen(part.message);
+        memcpy(text + used, part.message, length + 1);
+        used += length;
+    }
+    memcpy(text + used, ")", 2);
+    return text;
+}
+
+void neap__lua_pushdims(lua_State *L, int rank, const int64_t *dims)
+{
+    lua_createtable(L, rank, 0);
+    for (int i = 0; i < rank; i++) {
+        lua_pushinteger(L, dims[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
 }

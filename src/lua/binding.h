@@ -1,4 +1,5 @@
-/* binding.h - what the files of the Lua binding share.
+/* binding.h - what all files of the Lua binding share: the state, boxes, errors, names and
+ * arguments. Further there are values.h, nodes.h and sessions.h.
  *
  * Invariants
  *
@@ -30,7 +31,7 @@
 
 #define MODULE_CHUNK "=[neap] " /* begins the chunk names of neap's own Lua modules */
 
-/* ---- The state (module.c) -------------------------------------------------------- */
+/* ---- The state (state.c) --------------------------------------------------------- */
 
 /* User values of the state. The first are the metatables of the kinds of boxes. */
 enum {
@@ -39,7 +40,7 @@ enum {
     BOX_TENSOR,
     BOX_SESSION,
     BOX_CALLABLE,
-    BOX_PACK,  /* the arrays of a run: session.c */
+    BOX_PACK,  /* the arrays of a run: fetch.c */
     BOX_GUARD, /* undoes a scope when a function ends: graph.c */
     BOX_HOST,  /* an operation written in Lua: host.c */
     BOX_KINDS,
@@ -51,16 +52,22 @@ enum {
     STATE_MODULES,    /* names of Lua modules, "neap.train", to what they returned */
     STATE_MODULE,     /* the table that luaopen_neap gives */
     STATE_OPERATIONS, /* holds neap__lua_op and the strings that they use */
-    STATE_VALUES = STATE_OPERATIONS
+    STATE_FUNCTIONS,  /* names of operations to functions, for neap.call */
+    STATE_PLACES,     /* a sequence of {what stands before a name, a table of names} */
+    STATE_LATE,       /* weak keys: boxes that Lua may never finalize (boxes.c) */
+    STATE_VALUES = STATE_LATE
 };
 
 typedef struct neap__lua {
     const void *metatables[BOX_KINDS]; /* by lua_topointer: compared without a look-up */
     const void *module;
     size_t live;       /* bytes outside Lua that boxes keep alive */
-    size_t debt;       /* bytes of those of which the collector has not been told */
+    size_t tensors;    /* of those, the bytes of tensors */
+    size_t least;      /* of `live`, since the last collection that was asked for */
+    size_t debt;       /* bytes made of which the collector has not been told */
     lua_Integer hosts; /* operations written in Lua so far: their numbers */
     bool pending;      /* a callback of the run under way has failed */
+    bool closed;       /* the Lua state closes, and nothing is made any longer */
 } neap__lua;
 
 static inline neap__lua *neap__lua_self(lua_State *L)
@@ -137,8 +144,12 @@ static inline void *neap__lua_test(lua_State *L, const neap__lua *s, int index, 
     const char **mark = lua_touserdata(L, index);
     return *mark == &neap__lua_marks[kind] ? (void *)mark : NULL;
 }
-/* Pushes a new box, its bytes zero but for the mark. */
-void *neap__lua_box(lua_State *L, size_t size, int values, int kind);
+/* The kinds that hold what must be freed: they have a __gc, which may be called twice. */
+static inline bool neap__lua_holds(int kind)
+{
+    return kind == BOX_GRAPH || kind == BOX_TENSOR || kind == BOX_SESSION ||
+           kind == BOX_CALLABLE || kind == BOX_PACK;
+}
 
 /* ---- Errors (errors.c): all that is raised is raised here ------------------------ */
 
@@ -163,6 +174,40 @@ const char *neap__lua_type(lua_State *L, int index);
  * neap__lua_raise_run, tells its text in `err` and pops it: false. */
 bool neap__lua_protected(lua_State *L, int arguments, int results, neap_error *err);
 
+/* ---- Boxes, and the collector (boxes.c) ------------------------------------------ */
+
+/* Pushes a new box, its bytes zero but for the mark. */
+void *neap__lua_box(lua_State *L, size_t size, int values, int kind);
+neap__lua_tensor *neap__lua_newtensor(lua_State *L); /* pushes an empty box */
+/* Gives a reference to a box, and weighs it. */
+void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t);
+
+/* A box keeps that many bytes more (or none any longer). */
+void neap__lua_weigh(neap__lua *s, size_t *weight, size_t bytes);
+void neap__lua_unweigh(neap__lua *s, size_t *weight);
+/* A session weighs what it holds: plans, blocks, variables. */
+#define SESSION_WEIGHT ((size_t)65536) /* at least: an estimate */
+void neap__lua_weigh_session(neap__lua *s, neap__lua_session *box);
+/* The graph whose box is at an index holds a constant of so many bytes more. */
+void neap__lua_weigh_graph(lua_State *L, int index, size_t bytes);
+/* Tells the collector. Runs finalizers, hence Lua code: at the beginning of a function
+ * only. */
+#define COLLECTOR_QUANTUM ((size_t)1 << 20)
+void neap__lua_collect_now(lua_State *L, neap__lua *s);
+static inline void neap__lua_collect(lua_State *L, neap__lua *s)
+{
+    if (s->debt >= COLLECTOR_QUANTUM)
+        neap__lua_collect_now(L, s);
+}
+
+/* __gc of the state: frees what such boxes still hold. */
+int neap__lua_close(lua_State *L);
+
+/* Whether a run that ended with this error, or none, is worth another try: memory was
+ * short, and a full collection found some. A failed run has changed nothing. Clears the
+ * error; runs Lua code. */
+bool neap__lua_again(lua_State *L, neap__lua *s, neap_error *err);
+
 /* ---- Arguments (arguments.c) ----------------------------------------------------- */
 
 /* The arguments of a function: by position, or by name in a last table. */
@@ -178,6 +223,9 @@ typedef struct neap__lua_signature {
 /* Arranges the arguments that begin at index `first`: slot i lies at first + i
  * afterwards, nil where it is absent, and the stack ends with the last slot. */
 void neap__lua_arguments(lua_State *L, int first, const neap__lua_signature *signature);
+/* For a function without a signature: at most so many arguments, after `before` others;
+ * nil where they are absent. */
+void neap__lua_most(lua_State *L, const char *function, int before, int most);
 /* Whether the table at an index has a key that is a string. */
 bool neap__lua_named(lua_State *L, int index);
 
@@ -202,185 +250,47 @@ const int64_t *neap__lua_integers(lua_State *L, int index, const char *function,
  * `limit`. */
 bool neap__lua_length(lua_State *L, int index, int64_t limit, int64_t *length,
                       neap_error *err);
-
-/* ---- The collector (collector.c) ------------------------------------------------- */
-
-/* A box keeps that many bytes more (or none any longer). */
-void neap__lua_weigh(neap__lua *s, size_t *weight, size_t bytes);
-void neap__lua_unweigh(neap__lua *s, size_t *weight);
-/* Tells the collector. Runs finalizers, hence Lua code: at the beginning of a function
- * only. */
-#define COLLECTOR_QUANTUM ((size_t)1 << 20)
-void neap__lua_collect_now(lua_State *L, neap__lua *s);
-static inline void neap__lua_collect(lua_State *L, neap__lua *s)
-{
-    if (s->debt >= COLLECTOR_QUANTUM)
-        neap__lua_collect_now(L, s);
-}
-
-/* Whether a run that ended with this error, or none, is worth another try: memory was
- * short, and a full collection found some. A failed run has changed nothing. Clears the
- * error; runs Lua code. */
-bool neap__lua_again(lua_State *L, neap__lua *s, neap_error *err);
-
-/* ---- Values (value.c) ------------------------------------------------------------ */
-
-/* The tensor of a Lua value, of `dtype` if that is not NEAP_DTYPE_NONE: a new reference.
- * NULL with an error that says where in the value, and does not name the function. May
- * run metamethods and raise; `*ran` (may be NULL) is whether it did run any. */
-neap_tensor *neap__lua_read(lua_State *L, int index, neap_dtype dtype, bool *ran,
-                            neap_error *err);
-/* Writes a plain value of the very shape into a tensor that is the caller's alone. False
- * if it is anything else, or wrong: neap__lua_read tells. Runs no Lua code and raises
- * nothing. */
-bool neap__lua_refill(lua_State *L, int index, neap_tensor *t);
-/* Around the storing of numbers, for the host may round otherwise: round to nearest,
- * which returns the mode to go back to. Nothing between the two runs Lua code or
- * raises. */
-int neap__lua_round_nearest(void);
-void neap__lua_round_again(int mode);
-/* Whether a tensor is a Lua number, integer or boolean: it has rank 0, and is not one of
- * the integers of uint64 from 2^63 on, which Lua has not. */
-bool neap__lua_isscalar(const neap_tensor *t);
-/* Whether every value of the node will be such a one, or none. */
-bool neap__lua_needsnobox(const neap_node *n);
-/* Pushes element `index` as a number, integer or boolean; an integer that Lua has not as
- * a tensor of rank 0, for which there may be no memory: then this raises. */
-void neap__lua_pushelement(lua_State *L, neap_dtype dtype, const void *data,
-                           int64_t index);
-
-/* ---- Tensors (tensor.c) ---------------------------------------------------------- */
-
-neap__lua_tensor *neap__lua_newtensor(lua_State *L); /* pushes an empty box */
-/* Gives a reference to a box, and weighs it. */
-void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t);
 /* "(2, 3)" as NumPy writes it. */
 #define SHAPE_SIZE 192
 const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims);
 void neap__lua_pushdims(lua_State *L, int rank, const int64_t *dims);
-void neap__lua_open_tensor(lua_State *L);
 
-/* ---- Graphs and nodes (graph.c, node.c) ------------------------------------------ */
+/* ---- Names (names.c) ------------------------------------------------------------- */
 
-/* The graph of a call: that of its nodes, else the default. Its box lies at `anchor`, a
- * slot which the caller reserved, so that no metamethod can have it collected. */
-typedef struct neap__lua_home {
-    neap_graph *graph; /* NULL: not known yet */
-    int anchor;
-} neap__lua_home;
+/* The nearest of the names that were offered, for one that there is not. */
+typedef struct neap__lua_guess {
+    const char *wanted;
+    const char *before, *joint,
+        *name; /* as it is told; borrowed; no name: none is near */
+    int far;
+} neap__lua_guess;
 
-/* Takes the graph of the node at an index for the call; raises if the call has
- * another. */
-void neap__lua_join(lua_State *L, neap__lua_home *home, const char *function, int index,
-                    neap_node *n);
-/* Settles on the default graph if no node came. */
-void neap__lua_settle(lua_State *L, neap__lua_home *home);
-/* Tells the graph from where the nodes that follow are made, and which Lua state runs;
- * and that it is over, for that state may be a coroutine that is gone when C builds
- * on. */
-void neap__lua_source(lua_State *L, neap_graph *g);
-static inline void neap__lua_unsource(neap_graph *g)
-{
-    neap_graph_set_source(g, NULL, 0, NULL);
-}
-/* A sequence of nodes, in a userdata which is pushed; `false` gives NULL where `gaps`
- * says so. Raises errors that begin with "function: name". */
-neap_node **neap__lua_nodes(lua_State *L, int index, const char *function,
-                            const char *name, bool gaps, neap__lua_home *home,
-                            size_t *count);
+/* Offers a name; one that is used elsewhere must be nearer than one that is at hand. */
+void neap__lua_near(neap__lua_guess *g, const char *before, const char *joint,
+                    const char *name, bool elsewhere);
+/* Pushes ": did you mean 'x'?", or nothing of it. */
+const char *neap__lua_guessed(lua_State *L, const neap__lua_guess *g);
+/* Notes the table at the top as one that is known by "neap.train." or "node". */
+void neap__lua_place_names(lua_State *L, const char *before);
+/* Sets the `__index` of the metatable at the top: a name that the place has not raises. */
+void neap__lua_refuse_names(lua_State *L, const char *what, const char *place);
+/* Raise "no field 'x' in node: did you mean 'y'?" and the like. */
+int neap__lua_no_name(lua_State *L, const char *what, const char *place,
+                      const char *name);
+int neap__lua_no_argument(lua_State *L, const neap__lua_signature *signature,
+                          const char *name);
+int neap__lua_no_dtype(lua_State *L, const char *function, const char *argument,
+                       const char *name);
 
-/* Push the one box of a graph or node; `owner` is the index of the node's graph. */
-void neap__lua_pushgraph(lua_State *L, neap_graph *g);
-void neap__lua_pushnode(lua_State *L, int owner, neap_node *n);
-static inline neap_node *neap__lua_tonode(lua_State *L, const neap__lua *s, int index)
-{
-    return neap__lua_nodeof(neap__lua_test(L, s, index, BOX_NODE));
-}
-void neap__lua_open_graph(lua_State *L);
-void neap__lua_open_node(lua_State *L); /* wants the module's table at the top */
+/* ---- What neap tells of itself (help.c) ------------------------------------------ */
 
-/* ---- Operations (ops.c, special.c, host.c) --------------------------------------- */
-
-typedef struct neap__lua_op {
-    neap__lua_signature signature; /* inputs, attributes, "name" */
-    const neap_op_info *info;
-    int inputs;
-    int required;  /* of the inputs: the leading ones that are not in brackets */
-    bool sequence; /* the last input is a sequence */
-    int results;   /* 0: no value; else how many */
-} neap__lua_op;
-
-#define MAX_RESULTS 16
-
-/* lua_CFunction: builds the operation whose neap__lua_op is upvalue 2; upvalue 3 is the
- * box of an operation written in Lua, else there is none. */
-int neap__lua_build(lua_State *L);
-/* Before that: an operation written in Lua is made known to the graph whose box is at
- * `owner`. */
-void neap__lua_prepare_host(lua_State *L, int owner);
-/* Fills a record. `names` and `text`, room for a string for each input, attribute and
- * "name" and for the text of `inputs`, move on. "[seed]" and "x..." lose what is not
- * their name. */
-void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char ***names,
-                        char **text);
-int neap__lua_words(const char *text); /* how many, apart by spaces; text may be NULL */
-/* Adds the functions of all operations to the module's table at the top. */
-void neap__lua_open_ops(lua_State *L);
-/* placeholder, variable, constant: to the same table; likewise below. */
-void neap__lua_open_special(lua_State *L);
-void neap__lua_open_host(lua_State *L);
 void neap__lua_open_help(lua_State *L);
-/* Pushes the functions that train.lua is built on. */
-void neap__lua_pushcore(lua_State *L);
 
-/* ---- Sessions (session.c, callable.c, fetch.c) ----------------------------------- */
+/* ---- What the Lua modules are built on (core.c, train.c) --------------------------- */
 
-enum {
-    SESSION_GRAPH = 1,
-    SESSION_PACK,
-    SESSION_CALLABLES,
-    SESSION_LOG,
-    SESSION_VALUES = 4
-};
-
-/* The arrays of a run, which owns the tensors in them: they go with it if Lua raises. A
- * session keeps one for its next run. */
-typedef struct neap__lua_pack {
-    const char *mark;
-    bool busy;
-    size_t capacity; /* of each array, which lie behind the struct */
-    size_t feed_count, fetch_count;
-    neap_feed *feeds;
-    neap_node **fetches;
-    neap_tensor **out;
-    neap__lua_tensor **boxes; /* for out[i]; NULL: a number, or nothing */
-    bool *made; /* feeds[i].value is a copy of ours, which may be written again */
-} neap__lua_pack;
-
-/* Pushes a pack for a run of the session at an index: its own, or a new one while that is
- * busy. */
-neap__lua_pack *neap__lua_takepack(lua_State *L, int session);
-/* Done: large copies are released, small ones kept for the next run. */
-void neap__lua_endpack(neap__lua_pack *p);
-/* Room for one entry more in each array; the pack at the index may be replaced. */
-neap__lua_pack *neap__lua_growpack(lua_State *L, int index, size_t entries);
-
-/* Reads what to fetch at `index` into the pack at index `pack`, and pushes two values:
- * the results, in the structure of the fetches, with a box or false for each; and the
- * places of those. With `copy` the first is instead a copy of the fetches themselves. */
-neap__lua_pack *neap__lua_fetches(lua_State *L, int index, int pack, neap_graph *g,
-                                  const char *function, bool copy);
-/* Puts what the core gave where it belongs. Allocates nothing, cannot fail. `results` is
- * the index of the first of the two values; at its end it holds what is returned. */
-void neap__lua_place(lua_State *L, neap__lua_pack *p, int results);
-
-void neap__lua_open_pack(lua_State *L);
-void neap__lua_open_session(lua_State *L);
-int neap__lua_callable(lua_State *L); /* session:callable */
-int neap__lua_adopt(lua_State *L);    /* a light userdata, the session of a host */
-void neap__lua_open_callable(lua_State *L);
-/* Frees a callable's hold on the session. */
-void neap__lua_endcallable(lua_State *L, int index);
+/* Add their functions to the table at the top. */
+void neap__lua_open_core(lua_State *L);
+void neap__lua_open_train(lua_State *L);
 
 /* ---- Lua modules (build/lua_modules.c) ------------------------------------------- */
 

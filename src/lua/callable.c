@@ -9,7 +9,8 @@
  * and so write into those tensors. Hence a value that ran any is put away in a box of its
  * own, and the arguments are read once more from the first on: at the end of a pass, no
  * Lua code has run in it. */
-#include "lua/binding.h"
+#include "lua/sessions.h"
+#include "lua/values.h"
 
 #define FEW 16
 /* Larger copies of values are not kept from call to call. */
@@ -169,6 +170,7 @@ static int call(lua_State *L)
     } else {
         lua_pushnil(L);
     }
+    neap__lua_weigh_session(s, session);
     return 1;
 }
 
@@ -218,6 +220,7 @@ int neap__lua_callable(lua_State *L)
                                neap__lua_type(L, 1));
     }
     neap__lua_home home = {session->graph, 4};
+    neap__lua_most(L, "session.callable", 1, 2);
     lua_settop(L, 4);
     if (neap__lua_tonode(L, s, 3)) { /* one placeholder is a sequence of one */
         lua_createtable(L, 1, 0);

@@ -1,5 +1,5 @@
 /* embed.c - neap_lua.h: objects pass between a host written in C and its Lua state. */
-#include "lua/binding.h"
+#include "lua/sessions.h"
 
 /* The box of a kind at an index, NULL if there is none; raises nothing. */
 static void *box_at(lua_State *L, int index, int kind)

@@ -42,19 +42,24 @@ int neap__lua_error(lua_State *L, const char *format, ...)
     return raise_message(L);
 }
 
+/* What a C function said, without its name in front, which means nothing in Lua. */
+static const char *without_name(const char *text)
+{
+    size_t name = strspn(text, "_abcdefghijklmnopqrstuvwxyz");
+    if (!strncmp(text, "neap_", 5) && !strncmp(text + name, ": ", 2))
+        text += name + 2;
+    return text;
+}
+
 int neap__lua_raise(lua_State *L, const neap_error *err)
 {
-    lua_pushstring(L, err->message);
+    lua_pushstring(L, without_name(err->message));
     return raise_message(L);
 }
 
 int neap__lua_raise_as(lua_State *L, const char *function, const neap_error *err)
 {
-    const char *text = err->message;
-    size_t name = strspn(text, "_abcdefghijklmnopqrstuvwxyz");
-    if (!strncmp(text, "neap_", 5) && !strncmp(text + name, ": ", 2))
-        text += name + 2;
-    return neap__lua_error(L, "%s: %s", function, text);
+    return neap__lua_error(L, "%s: %s", function, without_name(err->message));
 }
 
 int neap__lua_raise_run(lua_State *L, const neap_error *err)
@@ -116,14 +121,40 @@ const char *neap__lua_type(lua_State *L, int index)
 
 /* ---- Callbacks ------------------------------------------------------------------- */
 
+#define TRACEBACK "\nstack traceback:\n" /* as luaL_traceback begins */
+
 /* A message handler: notes where the error was raised, and leaves the error object
- * alone. */
+ * alone. Of a run within a run the inner one has told that already. */
 static int note_traceback(lua_State *L)
 {
-    luaL_traceback(L, L, NULL, 1);
+    const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";
+    const char *inner = strstr(text, TRACEBACK);
+    if (inner)
+        lua_pushstring(L, inner + 1);
+    else
+        luaL_traceback(L, L, NULL, 1);
     neap__lua_set(L, STATE_TRACEBACK);
     lua_settop(L, 1);
     return 1;
+}
+
+/* Tells the error string at the top without its traceback. What is too long loses its
+ * middle: it ends with its cause. */
+static void tell_string(lua_State *L, neap_error *err)
+{
+    const char *text = lua_tostring(L, -1), *end = strstr(text, TRACEBACK);
+    const size_t length = end ? (size_t)(end - text) : strlen(text);
+    size_t head = sizeof err->message / 4, tail = length - sizeof err->message / 2;
+    if (length < sizeof err->message) {
+        neap__lua_tell(err, NEAP_EARG, "%.*s", (int)length, text);
+        return;
+    }
+    while (head && ((unsigned char)text[head] & 0xC0) == 0x80) /* no half characters */
+        head--;
+    while (tail < length && ((unsigned char)text[tail] & 0xC0) == 0x80)
+        tail++;
+    neap__lua_tell(err, NEAP_EARG, "%.*s ... %.*s", (int)head, text, (int)(length - tail),
+                   text + tail);
 }
 
 bool neap__lua_protected(lua_State *L, int arguments, int results, neap_error *err)
@@ -138,9 +169,8 @@ bool neap__lua_protected(lua_State *L, int arguments, int results, neap_error *e
     if (fine)
         return true;
     s->pending = true;
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    if (text)
-        neap__lua_tell(err, NEAP_EARG, "%s", text);
+    if (lua_type(L, -1) == LUA_TSTRING)
+        tell_string(L, err);
     else
         neap__lua_tell(err, NEAP_EARG, "an error that is a %s", luaL_typename(L, -1));
     neap__lua_set(L, STATE_PENDING);

@@ -4,7 +4,8 @@
  * `false` at the place of each result. Afterwards only fields of boxes and values of keys
  * that exist are set, which cannot fail: a run that has committed is never reported as
  * failed. */
-#include "lua/binding.h"
+#include "lua/sessions.h"
+#include "lua/values.h"
 
 #include <string.h>
 

@@ -1,15 +1,16 @@
-/* graph.c - graphs as Lua values: the default graph, lists of nodes, scopes, gradients.
+/* graph.c - graphs as Lua values: the default graph, lists of nodes, scopes.
  *
  * One graph is one box in a Lua state, found by its address in STATE_OBJECTS; one node is
  * one box, found in user value 1 of its graph's box. Both tables have weak values: a box
  * that nobody holds goes, and comes back as another. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <string.h>
 
 /* What a graph takes outside Lua when it is new, and for each node that Lua sees: an
  * estimate. */
 #define GRAPH_WEIGHT 4096
+#define NODE_WEIGHT 256
 
 void neap__lua_pushgraph(lua_State *L, neap_graph *g)
 {
@@ -33,6 +34,26 @@ void neap__lua_pushgraph(lua_State *L, neap_graph *g)
     lua_remove(L, -2);
     box->graph = neap_graph_retain(g);
     neap__lua_weigh(s, &box->weight, GRAPH_WEIGHT);
+}
+
+void neap__lua_pushnode(lua_State *L, int owner, neap_node *n)
+{
+    neap__lua_graph *graph = lua_touserdata(L, owner);
+    lua_getiuservalue(L, owner, 1);
+    if (lua_rawgetp(L, -1, n) != LUA_TNIL) {
+        lua_remove(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    neap__lua_node *box = neap__lua_box(L, sizeof *box, 1, BOX_NODE);
+    box->node = n;
+    box->graph = graph;
+    lua_pushvalue(L, owner);
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, -3, n);
+    lua_remove(L, -2);
+    neap__lua_weigh(neap__lua_self(L), &graph->weight, NODE_WEIGHT);
 }
 
 /* Pushes a graph that is the caller's only until the box has it. */
@@ -156,7 +177,8 @@ neap_node **neap__lua_nodes(lua_State *L, int index, const char *function,
  * it is a variable to be closed. User value 1: the box of a graph. */
 typedef struct guard {
     const char *mark;
-    enum { GUARD_NOTHING, GUARD_DEFAULT, GUARD_SCOPE, GUARD_CONTROLS } undo;
+    enum { GUARD_NOTHING, GUARD_DEFAULT, GUARD_FRAMES } undo;
+    size_t depth; /* of scopes and controls, before the call */
 } guard;
 
 static int guard_close(lua_State *L)
@@ -172,11 +194,8 @@ static int guard_close(lua_State *L)
     case GUARD_DEFAULT:
         neap__lua_set(L, STATE_DEFAULT);
         break;
-    case GUARD_SCOPE:
-        neap_graph_pop_scope(g->graph);
-        break;
-    case GUARD_CONTROLS:
-        neap_graph_pop_controls(g->graph);
+    case GUARD_FRAMES: /* those too that a host's own function left open */
+        neap_graph_pop_to(g->graph, box->depth);
         break;
     }
     box->undo = GUARD_NOTHING;
@@ -227,14 +246,14 @@ static int call_guarded(lua_State *L, int index)
 static int graph_as_default(lua_State *L)
 {
     self(L, "as_default");
-    if (lua_isnoneornil(L, 2)) {
+    neap__lua_most(L, "graph.as_default", 1, 1);
+    if (lua_isnil(L, 2)) {
         lua_settop(L, 1);
         neap__lua_set(L, STATE_DEFAULT);
         neap__lua_get(L, STATE_DEFAULT);
         return 1;
     }
     check_function(L, 2, "graph.as_default");
-    lua_settop(L, 2);
     neap__lua_get(L, STATE_DEFAULT);
     guard *box = push_guard(L, 3);
     lua_pushvalue(L, 1);
@@ -248,13 +267,14 @@ static int name_scope(lua_State *L)
     neap_error err = NEAP_ERROR_INIT;
     const char *name = neap__lua_string(L, 1, "name_scope", "name");
     check_function(L, 2, "name_scope");
-    lua_settop(L, 2);
+    neap__lua_most(L, "name_scope", 0, 2);
     push_default(L);
     neap_graph *g = ((neap__lua_graph *)lua_touserdata(L, 3))->graph;
     guard *box = push_guard(L, 3);
+    box->depth = neap_graph_depth(g);
     if (neap_graph_push_scope(g, name, &err) != NEAP_OK)
-        return neap__lua_raise(L, &err);
-    box->undo = GUARD_SCOPE;
+        return neap__lua_raise_as(L, "name_scope", &err);
+    box->undo = GUARD_FRAMES;
     return call_guarded(L, 2);
 }
 
@@ -264,14 +284,16 @@ static int control_dependencies(lua_State *L)
     neap__lua_home home = {NULL, 3};
     size_t count;
     check_function(L, 2, "control_dependencies");
+    neap__lua_most(L, "control_dependencies", 0, 2);
     lua_settop(L, 3);
     neap__lua_settle(L, &home);
     neap_node **nodes =
         neap__lua_nodes(L, 1, "control_dependencies", "nodes", false, &home, &count);
     guard *box = push_guard(L, 3);
+    box->depth = neap_graph_depth(home.graph);
     if (neap_graph_push_controls(home.graph, nodes, count, &err) != NEAP_OK)
-        return neap__lua_raise(L, &err);
-    box->undo = GUARD_CONTROLS;
+        return neap__lua_raise_as(L, "control_dependencies", &err);
+    box->undo = GUARD_FRAMES;
     return call_guarded(L, 2);
 }
 
@@ -279,6 +301,7 @@ static int control_dependencies(lua_State *L)
 
 static int graph_new(lua_State *L)
 {
+    neap__lua_most(L, "graph", 0, 0);
     neap__lua_collect(L, neap__lua_self(L));
     push_new_graph(L);
     return 1;
@@ -286,6 +309,7 @@ static int graph_new(lua_State *L)
 
 static int graph_default(lua_State *L)
 {
+    neap__lua_most(L, "default_graph", 0, 0);
     push_default(L);
     return 1;
 }
@@ -293,6 +317,7 @@ static int graph_default(lua_State *L)
 static int graph_node(lua_State *L)
 {
     const neap__lua_graph *box = self(L, "node");
+    neap__lua_most(L, "graph.node", 1, 1);
     neap_node *n =
         neap_graph_node(box->graph, neap__lua_string(L, 2, "graph.node", "name"));
     if (n)
@@ -312,24 +337,29 @@ static void push_list(lua_State *L, neap_graph *g, neap_node_list list)
     }
 }
 
-/* Upvalue 2: the methods. */
+static const struct {
+    const char *name;
+    neap_node_list list;
+} lists[] = {{"operations", NEAP_OPERATIONS},
+             {"placeholders", NEAP_PLACEHOLDERS},
+             {"variables", NEAP_VARIABLES}};
+
+/* Upvalue 2: names of lists to numbers, names of methods to functions. */
 static int graph_index(lua_State *L)
 {
-    static const char *const lists[] = {"operations", "placeholders", "variables"};
     const neap__lua_graph *box = self(L, "__index");
     if (lua_type(L, 2) != LUA_TSTRING)
         return 0;
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+    switch (lua_rawget(L, lua_upvalueindex(2))) {
+    case LUA_TFUNCTION:
         return 1;
-    const char *name = lua_tostring(L, 2);
-    for (int i = 0; i < 3; i++) {
-        if (!strcmp(name, lists[i])) {
-            push_list(L, box->graph, (neap_node_list)i);
-            return 1;
-        }
+    case LUA_TNUMBER:
+        push_list(L, box->graph, (neap_node_list)lua_tointeger(L, -1));
+        return 1;
+    default:
+        return neap__lua_no_name(L, "field", "graph", lua_tostring(L, 2));
     }
-    return neap__lua_error(L, "no field '%s' in graph", name);
 }
 
 static int graph_len(lua_State *L)
@@ -366,155 +396,6 @@ static int graph_gc(lua_State *L)
     return 0;
 }
 
-/* ---- Gradients ------------------------------------------------------------------- */
-
-/* A node, or a sequence of nodes: whether it is a sequence. */
-static neap_node **one_or_more(lua_State *L, int index, const char *name,
-                               neap__lua_home *home, size_t *count, bool *sequence)
-{
-    neap_node *n = neap__lua_tonode(L, neap__lua_self(L), index);
-    *sequence = !n;
-    if (!n && lua_type(L, index) != LUA_TTABLE) {
-        neap__lua_error(
-            L,
-            "gradients: argument '%s': a node or a sequence of nodes expected, "
-            "got %s",
-            name, neap__lua_type(L, index));
-    }
-    if (!n)
-        return neap__lua_nodes(L, index, "gradients", name, false, home, count);
-    neap__lua_join(L, home, "gradients", index, n);
-    neap_node **nodes = lua_newuserdatauv(L, sizeof *nodes, 0);
-    nodes[0] = n;
-    *count = 1;
-    return nodes;
-}
-
-/* What is given for one y may stand alone: it becomes a sequence of one. A table is a
- * sequence if it begins with a node or false, else the numbers of a value. */
-static void wrap_weight(lua_State *L, int index, bool single)
-{
-    bool sequence = lua_type(L, index) == LUA_TTABLE;
-    if (sequence && single) {
-        int type = lua_rawgeti(L, index, 1);
-        sequence = neap__lua_tonode(L, neap__lua_self(L), -1) ||
-                   (type == LUA_TBOOLEAN && !lua_toboolean(L, -1));
-        lua_pop(L, 1);
-    }
-    if (sequence)
-        return;
-    lua_createtable(L, 1, 0);
-    lua_pushvalue(L, index);
-    lua_rawseti(L, -2, 1);
-    lua_replace(L, index);
-}
-
-/* The sequence of weights: a node for each y, NULL for false. Plain values are first
- * read, which may run Lua code, into the table `values` of tensors of the y's dtypes. */
-static void read_weights(lua_State *L, int index, int values, neap__lua_home *home,
-                         neap_node *const *ys, size_t count, neap_node **weights)
-{
-    neap_error err = NEAP_ERROR_INIT;
-    neap__lua *s = neap__lua_self(L);
-    int64_t length;
-    if (!neap__lua_length(L, index, INT64_MAX, &length, &err))
-        neap__lua_error(L, "gradients: argument 'grad_ys': %s", err.message);
-    if (length != (int64_t)count) {
-        neap__lua_error(L, "gradients: argument 'grad_ys': %I given for %d ys",
-                        (LUAI_UACINT)length, (int)count);
-    }
-    for (size_t i = 0; i < count; i++) {
-        int type = lua_geti(L, index, (lua_Integer)i + 1), at = lua_gettop(L);
-        weights[i] = neap__lua_tonode(L, s, at);
-        if (weights[i]) {
-            neap__lua_join(L, home, "gradients", at, weights[i]);
-        } else if (type != LUA_TBOOLEAN || lua_toboolean(L, at)) {
-            neap__lua_tensor *box = neap__lua_newtensor(L);
-            neap_tensor *t = neap__lua_read(L, at, neap_node_dtype(ys[i]), NULL, &err);
-            if (!t) {
-                neap__lua_error(L, "gradients: argument 'grad_ys': at [%I]: %s",
-                                (LUAI_UACINT)i + 1, err.message);
-            }
-            neap__lua_fill(s, box, t);
-            lua_rawseti(L, values, (lua_Integer)i + 1);
-        }
-        lua_settop(L, at - 1);
-    }
-}
-
-/* The plain values become constants: false, with an error, if one cannot. */
-static bool make_weights(lua_State *L, int values, neap_graph *g, size_t count,
-                         neap_node **weights, neap_error *err)
-{
-    bool fine = true;
-    for (size_t i = 0; i < count && fine; i++) {
-        lua_rawgeti(L, values, (lua_Integer)i + 1);
-        const neap__lua_tensor *box =
-            neap__lua_test(L, neap__lua_self(L), -1, BOX_TENSOR);
-        if (box) {
-            weights[i] = neap_constant(g, box->tensor, err);
-            fine = weights[i];
-        }
-        lua_pop(L, 1);
-    }
-    return fine;
-}
-
-/* A gradient for each x: nil or false where there is none. */
-static int gradients(lua_State *L)
-{
-    static const char *const names[] = {"ys", "xs", "grad_ys"};
-    static const neap__lua_signature signature = {"gradients", names, 3, 3, 0};
-    neap_error err = NEAP_ERROR_INIT;
-    neap__lua_home home = {NULL, 4};
-    size_t y_count, x_count;
-    bool sequence;
-    neap__lua_collect(L, neap__lua_self(L));
-    neap__lua_arguments(L, 1, &signature);
-    lua_settop(L, 4);
-    neap_node **ys = one_or_more(L, 1, "ys", &home, &y_count, &sequence);
-    bool single = !sequence, weighed = !lua_isnil(L, 3);
-    neap_node **xs = one_or_more(L, 2, "xs", &home, &x_count, &sequence);
-    neap_node **weights = lua_newuserdatauv(L, (y_count + 1) * sizeof *weights, 0);
-    neap_node **out = lua_newuserdatauv(L, (x_count + 1) * sizeof *out, 0);
-    lua_newtable(L);
-    int values = lua_gettop(L);
-    if (weighed) {
-        wrap_weight(L, 3, single);
-        read_weights(L, 3, values, &home, ys, y_count, weights);
-    }
-    neap__lua_settle(L, &home);
-    neap__lua_self(L)->pending = false;
-    neap__lua_source(L, home.graph);
-    size_t first = neap_graph_count(home.graph, NEAP_OPERATIONS);
-    bool fine = !weighed || make_weights(L, values, home.graph, y_count, weights, &err);
-    fine = fine && neap_gradients(home.graph, ys, y_count, xs, x_count,
-                                  weighed ? weights : NULL, out, &err) == NEAP_OK;
-    for (size_t i = y_count; weighed && !fine && i-- > 0;) {
-        if (weights[i] && neap_node_index(weights[i]) >= first)
-            neap_graph_withdraw(home.graph, weights[i]);
-    }
-    neap__lua_unsource(home.graph);
-    if (!fine)
-        return neap__lua_raise_run(L, &err);
-    if (!sequence) {
-        if (out[0])
-            neap__lua_pushnode(L, 4, out[0]);
-        else
-            lua_pushnil(L);
-        return 1;
-    }
-    lua_createtable(L, (int)x_count, 0);
-    for (size_t i = 0; i < x_count; i++) {
-        if (out[i])
-            neap__lua_pushnode(L, 4, out[i]);
-        else
-            lua_pushboolean(L, 0);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    return 1;
-}
-
 /* ---- Opening --------------------------------------------------------------------- */
 
 static const luaL_Reg graph_metamethods[] = {{"__len", graph_len},
@@ -525,10 +406,11 @@ static const luaL_Reg graph_metamethods[] = {{"__len", graph_len},
 static const luaL_Reg guard_metamethods[] = {{"__close", guard_close}, {NULL, NULL}};
 static const luaL_Reg graph_methods[] = {
     {"as_default", graph_as_default}, {"node", graph_node}, {NULL, NULL}};
-static const luaL_Reg functions[] = {
-    {"graph", graph_new},       {"default_graph", graph_default},
-    {"name_scope", name_scope}, {"control_dependencies", control_dependencies},
-    {"gradients", gradients},   {NULL, NULL}};
+static const luaL_Reg functions[] = {{"graph", graph_new},
+                                     {"default_graph", graph_default},
+                                     {"name_scope", name_scope},
+                                     {"control_dependencies", control_dependencies},
+                                     {NULL, NULL}};
 
 void neap__lua_open_graph(lua_State *L)
 {
@@ -537,6 +419,11 @@ void neap__lua_open_graph(lua_State *L)
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
     neap__lua_register(L, graph_methods);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        lua_pushinteger(L, lists[i].list);
+        lua_setfield(L, -2, lists[i].name);
+    }
+    neap__lua_place_names(L, "graph");
     lua_pushcclosure(L, graph_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 2);

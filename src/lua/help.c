@@ -1,6 +1,6 @@
 /* help.c - what neap can tell of itself: neap.help, neap.ops, neap.config,
  * neap.set_threads. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,65 +10,74 @@ static bool is_public(const neap_op_info *info)
     return !(info->flags & NEAP_OP_INTERNAL);
 }
 
-static const char *kind_name(const neap_attribute_info *row)
+static void add_integer(luaL_Buffer *b, int64_t value, unsigned flags)
 {
-    switch (row->kind) {
-    case NEAP_KIND_INT:
-        return row->flags & NEAP_ATTRIBUTE_NODE ? "an integer or a node" : "an integer";
-    case NEAP_KIND_FLOAT:
-        return "a number";
-    case NEAP_KIND_BOOL:
-        return "true or false";
-    case NEAP_KIND_STRING:
-        return row->choices ? row->choices : "a string";
-    case NEAP_KIND_DTYPE:
-        return "a dtype";
-    case NEAP_KIND_INTS:
-        return row->flags & NEAP_ATTRIBUTE_NODE ? "integers or a node" : "integers";
-    case NEAP_KIND_TENSOR:
-        return "a value";
-    default:
-        return "a node";
+    char text[32];
+    bool open = flags & NEAP_ATTRIBUTE_OPEN && value == NEAP_NO_BOUND;
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    luaL_addstring(b, open ? "false" : text);
+}
+
+static void add_number(luaL_Buffer *b, double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%g", value);
+    luaL_addstring(b, text);
+}
+
+static void add_quoted(luaL_Buffer *b, const char *text)
+{
+    luaL_addchar(b, '"');
+    luaL_addstring(b, text);
+    luaL_addchar(b, '"');
+}
+
+/* "{1, 2}", "{{1, 1}, {2, 2}}" */
+static void add_list(luaL_Buffer *b, const neap_attribute *value, unsigned flags)
+{
+    luaL_addchar(b, '{');
+    for (size_t i = 0; i < value->count; i++) {
+        luaL_addstring(b, i ? ", " : "");
+        if (value->kind == NEAP_KIND_INTS) {
+            add_integer(b, value->integers[i], flags);
+        } else if (value->kind == NEAP_KIND_FLOATS) {
+            add_number(b, value->numbers[i]);
+        } else {
+            luaL_addchar(b, '{');
+            add_integer(b, value->pairs[i].first, flags);
+            luaL_addstring(b, ", ");
+            add_integer(b, value->pairs[i].second, flags);
+            luaL_addchar(b, '}');
+        }
     }
+    luaL_addchar(b, '}');
 }
 
 /* "=0.5": a default as Lua would write it; nothing where there is none. */
-static void add_default(luaL_Buffer *b, const neap_attribute *value)
+static void add_default(luaL_Buffer *b, const neap_attribute_info *row)
 {
-    char text[64];
+    const neap_attribute *value = &row->fallback;
+    if (value->kind == NEAP_KIND_NONE || value->kind == NEAP_KIND_TENSOR)
+        return;
+    luaL_addchar(b, '=');
     switch (value->kind) {
     case NEAP_KIND_INT:
-        snprintf(text, sizeof text, "=%lld", (long long)value->integer);
-        luaL_addstring(b, text);
+        add_integer(b, value->integer, row->flags);
         break;
     case NEAP_KIND_FLOAT:
-        snprintf(text, sizeof text, "=%g", value->number);
-        luaL_addstring(b, text);
+        add_number(b, value->number);
         break;
     case NEAP_KIND_BOOL:
-        luaL_addstring(b, value->integer ? "=true" : "=false");
+        luaL_addstring(b, value->integer ? "true" : "false");
         break;
     case NEAP_KIND_STRING:
-        luaL_addstring(b, "=\"");
-        luaL_addstring(b, value->string);
-        luaL_addstring(b, "\"");
+        add_quoted(b, value->string);
         break;
     case NEAP_KIND_DTYPE:
-        luaL_addstring(b, "=\"");
-        luaL_addstring(b, neap_dtype_name((neap_dtype)value->integer));
-        luaL_addstring(b, "\"");
-        break;
-    case NEAP_KIND_INTS:
-        luaL_addstring(b, "={");
-        for (size_t i = 0; i < value->count; i++) {
-            snprintf(text, sizeof text, i ? ", %lld" : "%lld",
-                     (long long)value->integers[i]);
-            luaL_addstring(b, text);
-        }
-        luaL_addstring(b, "}");
+        add_quoted(b, neap_dtype_name((neap_dtype)value->integer));
         break;
     default:
-        break;
+        add_list(b, value, row->flags);
     }
 }
 
@@ -85,11 +94,12 @@ static void add_signature(luaL_Buffer *b, const neap_op_info *info)
     for (size_t i = 0; i < info->attribute_count; i++) {
         const neap_attribute_info *row = &info->attributes[i];
         bool optional = !(row->flags & NEAP_ATTRIBUTE_REQUIRED) &&
-                        row->fallback.kind == NEAP_KIND_NONE;
+                        (row->fallback.kind == NEAP_KIND_NONE ||
+                         row->fallback.kind == NEAP_KIND_TENSOR);
         luaL_addstring(b, i ? ", " : *info->inputs ? "; " : "");
         luaL_addstring(b, optional ? "[" : "");
         luaL_addstring(b, row->name);
-        add_default(b, &row->fallback);
+        add_default(b, row);
         luaL_addstring(b, optional ? "]" : "");
     }
     luaL_addstring(b, ")");
@@ -125,7 +135,9 @@ static void add_operation(luaL_Buffer *b, const neap_op_info *info)
         luaL_addstring(b, i ? "  " : "\n  ");
         luaL_addstring(b, info->attributes[i].name);
         luaL_addstring(b, ": ");
-        luaL_addstring(b, kind_name(&info->attributes[i]));
+        char what[256];
+        neap_attribute_text(&info->attributes[i], what, sizeof what);
+        luaL_addstring(b, what);
         luaL_addstring(b, "\n");
     }
     if (info->results && *info->results && strchr(info->results, ' ')) {
@@ -142,23 +154,36 @@ static void add_operation(luaL_Buffer *b, const neap_op_info *info)
                        "\nIt has no gradient: differentiating through it is an error.\n");
 }
 
+static int no_operation(lua_State *L, const char *name)
+{
+    neap__lua_guess g = {.wanted = name};
+    for (size_t i = 0; i < neap_op_count(); i++) {
+        if (is_public(neap_op_at(i)))
+            neap__lua_near(&g, "", "", neap_op_at(i)->name, false);
+    }
+    return neap__lua_error(L, "help: unknown operation '%s'%s", name,
+                           neap__lua_guessed(L, &g));
+}
+
 /* neap.help([op]): the name of an operation, or one of neap's functions that builds
  * one. */
 static int help(lua_State *L)
 {
     luaL_Buffer b;
     const neap_op_info *info = NULL;
+    neap__lua_most(L, "help", 0, 1);
     if (!lua_isnoneornil(L, 1)) {
         const char *name = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
         if (lua_tocfunction(L, 1) == neap__lua_build && lua_getupvalue(L, 1, 2))
-            name = ((const neap__lua_op *)lua_touserdata(L, -1))->info->name;
-        if (!name) {
+            info = ((const neap__lua_op *)lua_touserdata(L, -1))->info;
+        if (!name && !info) {
             return neap__lua_error(L, "help: the name of an operation expected, got %s",
                                    neap__lua_type(L, 1));
         }
-        info = neap_op_find(name);
+        if (!info)
+            info = neap_op_find(name);
         if (!info || !is_public(info))
-            return neap__lua_error(L, "help: unknown operation '%s'", name);
+            return no_operation(L, name);
     }
     luaL_buffinit(L, &b);
     if (info) {
@@ -178,6 +203,7 @@ static int help(lua_State *L)
 /* neap.ops(): the names, in the order of the reference. */
 static int ops(lua_State *L)
 {
+    neap__lua_most(L, "ops", 0, 0);
     lua_Integer count = 0;
     lua_newtable(L);
     for (size_t i = 0; i < neap_op_count(); i++) {
@@ -192,6 +218,7 @@ static int ops(lua_State *L)
 static int config(lua_State *L)
 {
     neap_config c;
+    neap__lua_most(L, "config", 0, 0);
     neap_get_config(&c);
     lua_createtable(L, 0, 6);
     lua_pushstring(L, c.version);
@@ -213,6 +240,7 @@ static int set_threads(lua_State *L)
 {
     neap_error err = NEAP_ERROR_INIT;
     int64_t threads;
+    neap__lua_most(L, "set_threads", 0, 1);
     if (!neap__lua_integer(L, 1, &threads, &err))
         return neap__lua_error(L, "set_threads: %s", err.message);
     if (threads < INT32_MIN || threads > INT32_MAX)

@@ -1,75 +1,77 @@
-/* module.c - opening neap in a Lua state; the state of the binding; the Lua modules
- * inside.
- *
- * The binding's state is a userdata in the registry, under an address of this copy of
- * neap: another copy in the same process has its own, and neither takes the other's
- * objects. Opening again finds it and gives the same module. */
-#include "lua/binding.h"
+/* module.c - opening neap in a Lua state: what every other file registers comes together
+ * here, with the Lua modules inside. Opening again finds the binding's state, and gives the
+ * same module. */
+#include "lua/sessions.h"
+#include "lua/values.h"
 
 #include <string.h>
 
-const char neap__lua_marks[BOX_KINDS] = {0};
+/* ---- The Lua modules ------------------------------------------------------------- */
 
-/* ---- The state ------------------------------------------------------------------- */
-
-neap__lua *neap__lua_pushstate(lua_State *L)
+/* A module whose name begins with an underscore is for the other ones alone. */
+static const char *module_name(const struct neap__lua_module *m)
 {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, neap__lua_marks);
-    return lua_touserdata(L, -1);
+    return m->name + sizeof "neap";
+}
+static bool is_public(const struct neap__lua_module *m)
+{
+    return module_name(m)[0] != '_';
 }
 
-void neap__lua_register(lua_State *L, const luaL_Reg *functions)
+static void push_loader(lua_State *L, int index);
+
+/* Pushes what a module gets as its argument: the functions that it is built on, neap
+ * itself, and the modules for modules: `core.check` is neap._check. */
+static void push_core(lua_State *L, const struct neap__lua_module *m)
 {
-    for (; functions->name; functions++) {
-        lua_pushvalue(L, lua_upvalueindex(1));
-        lua_pushcclosure(L, functions->func, 1);
-        lua_setfield(L, -2, functions->name);
+    lua_newtable(L);
+    neap__lua_open_core(L);
+    neap__lua_open_train(L);
+    neap__lua_open_control(L);
+    neap__lua_get(L, STATE_MODULE);
+    lua_setfield(L, -2, "neap");
+    for (int i = 0; is_public(m) && neap__lua_modules[i].name; i++) {
+        if (is_public(&neap__lua_modules[i]))
+            continue;
+        push_loader(L, i);
+        lua_call(L, 0, 1);
+        lua_setfield(L, -2, module_name(&neap__lua_modules[i]) + 1);
     }
 }
 
-void neap__lua_metatable(lua_State *L, int kind, const char *name,
-                         const luaL_Reg *functions)
+/* The module's table at the top raises from now on for a name that it has not. */
+static void close_names(lua_State *L, const struct neap__lua_module *m)
 {
-    lua_newtable(L);
-    lua_pushfstring(L, "neap.%s " NEAP_VERSION, name);
+    lua_pushfstring(L, "%s.", m->name);
+    lua_pushvalue(L, -2);
+    neap__lua_place_names(L, lua_tostring(L, -2));
+    lua_pop(L, 2);
+    lua_createtable(L, 0, 2);
+    neap__lua_refuse_names(L, "function", m->name);
+    lua_pushstring(L, m->name);
     lua_setfield(L, -2, "__name");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    neap__lua_register(L, functions);
-    neap__lua_self(L)->metatables[kind] = lua_topointer(L, -1);
-    lua_pushvalue(L, -1);
-    neap__lua_set(L, kind);
-}
-
-void *neap__lua_box(lua_State *L, size_t size, int values, int kind)
-{
-    const char **mark = lua_newuserdatauv(L, size, values);
-    memset(mark, 0, size);
-    *mark = &neap__lua_marks[kind];
-    neap__lua_get(L, kind);
     lua_setmetatable(L, -2);
-    return mark;
 }
 
-/* ---- The Lua modules ------------------------------------------------------------- */
-
-/* Upvalue 2: the place of the module in neap__lua_modules. Loads it at the first need; it
- * gets the functions that it is built on as its argument. */
+/* Upvalue 2: the place of the module in neap__lua_modules. Loads it at the first need. */
 static int load_module(lua_State *L)
 {
     const struct neap__lua_module *m =
         &neap__lua_modules[lua_tointeger(L, lua_upvalueindex(2))];
+    lua_settop(L, 0);
     neap__lua_get(L, STATE_MODULES);
-    if (lua_getfield(L, -1, m->name) != LUA_TNIL)
+    if (lua_getfield(L, 1, m->name) != LUA_TNIL)
         return 1;
-    lua_pop(L, 1);
+    lua_settop(L, 1);
     lua_pushfstring(L, MODULE_CHUNK "%s", m->name);
-    if (luaL_loadbufferx(L, m->source, m->length, lua_tostring(L, -1), "t") != LUA_OK)
+    if (luaL_loadbufferx(L, m->source, m->length, lua_tostring(L, 2), "t") != LUA_OK)
         return lua_error(L);
-    neap__lua_pushcore(L);
+    push_core(L, m);
     lua_call(L, 1, 1);
+    if (is_public(m))
+        close_names(L, m);
     lua_pushvalue(L, -1);
-    lua_setfield(L, -4, m->name);
+    lua_setfield(L, 1, m->name);
     return 1;
 }
 
@@ -81,19 +83,47 @@ static void push_loader(lua_State *L, int index)
     lua_pushcclosure(L, load_module, 2);
 }
 
+/* The functions of neap that are written in Lua, and where. */
+static const struct {
+    const char *name, *module;
+} written_in_lua[] = {{"cond", "neap._control"}, {"while_loop", "neap._control"}};
+
+static bool push_written(lua_State *L, const char *name)
+{
+    const size_t count = sizeof written_in_lua / sizeof *written_in_lua;
+    size_t which = 0;
+    while (which < count && strcmp(written_in_lua[which].name, name))
+        which++;
+    for (int i = 0; which < count && neap__lua_modules[i].name; i++) {
+        if (strcmp(neap__lua_modules[i].name, written_in_lua[which].module))
+            continue;
+        push_loader(L, i);
+        lua_call(L, 0, 1);
+        lua_getfield(L, -1, name);
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 1); /* found at once from now on */
+        return true;
+    }
+    return false;
+}
+
 /* `__index` of the module's table: neap.train and its like, loaded when they are asked
  * for. */
 static int module_index(lua_State *L)
 {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+    if (name && push_written(L, name))
+        return 1;
     for (int i = 0; name && neap__lua_modules[i].name; i++) {
-        if (!strcmp(neap__lua_modules[i].name + sizeof "neap", name)) {
+        if (!strcmp(module_name(&neap__lua_modules[i]), name) &&
+            is_public(&neap__lua_modules[i])) {
             push_loader(L, i);
             lua_call(L, 0, 1);
             return 1;
         }
     }
-    return name ? neap__lua_error(L, "no function or module '%s' in neap", name) : 0;
+    return name ? neap__lua_no_name(L, "function or module", "neap", name) : 0;
 }
 
 /* `require "neap.train"` finds the same, without a file. */
@@ -101,36 +131,67 @@ static void preload_modules(lua_State *L)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     for (int i = 0; neap__lua_modules[i].name; i++) {
-        push_loader(L, i);
-        lua_setfield(L, -2, neap__lua_modules[i].name);
+        if (is_public(&neap__lua_modules[i])) {
+            push_loader(L, i);
+            lua_setfield(L, -2, neap__lua_modules[i].name);
+        }
     }
     lua_pop(L, 1);
 }
 
 /* ---- Opening --------------------------------------------------------------------- */
 
+static void push_weak_table(lua_State *L, const char *mode)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushstring(L, mode);
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+}
+
+/* With the state as upvalue 1. Gives the state its finalizer, before any box is made:
+ * see boxes.c. */
+static void set_finalizer(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushcclosure(L, neap__lua_close, 1);
+    lua_setfield(L, -2, "__gc");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}
+
 /* With the state as upvalue 1. Returns the module's table. */
 static int open_module(lua_State *L)
 {
     neap__lua *s = neap__lua_self(L);
-    lua_newtable(L); /* the objects: weak values */
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
+    set_finalizer(L);
+    push_weak_table(L, "v");
     neap__lua_set(L, STATE_OBJECTS);
+    push_weak_table(L, "k");
+    neap__lua_set(L, STATE_LATE);
     lua_newtable(L);
     neap__lua_set(L, STATE_MODULES);
+    lua_newtable(L);
+    neap__lua_set(L, STATE_PLACES);
 
     lua_newtable(L);
     s->module = lua_topointer(L, -1);
     lua_pushvalue(L, -1);
     neap__lua_set(L, STATE_MODULE);
-    neap__lua_open_graph(L);
-    neap__lua_open_ops(L);
-    neap__lua_open_special(L);
-    neap__lua_open_node(L);
+    neap__lua_place_names(L, "neap.");
     neap__lua_open_tensor(L);
+    neap__lua_open_graph(L);
+    neap__lua_open_node(L);
+    neap__lua_open_ops(L);
+    neap__lua_open_operators(L);
+    neap__lua_open_special(L);
+    neap__lua_open_call(L);
+    neap__lua_open_gradients(L);
     neap__lua_open_pack(L);
     neap__lua_open_session(L);
     neap__lua_open_callable(L);

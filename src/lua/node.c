@@ -1,30 +1,7 @@
-/* node.c - nodes as Lua values: fields, then methods, then operators. */
-#include "lua/binding.h"
+/* node.c - nodes as Lua values: their fields. Methods and operators come from operators.c. */
+#include "lua/nodes.h"
 
 #include <string.h>
-
-/* What a node takes outside Lua: an estimate. */
-#define NODE_WEIGHT 256
-
-void neap__lua_pushnode(lua_State *L, int owner, neap_node *n)
-{
-    neap__lua_graph *graph = lua_touserdata(L, owner);
-    lua_getiuservalue(L, owner, 1);
-    if (lua_rawgetp(L, -1, n) != LUA_TNIL) {
-        lua_remove(L, -2);
-        return;
-    }
-    lua_pop(L, 1);
-    neap__lua_node *box = neap__lua_box(L, sizeof *box, 1, BOX_NODE);
-    box->node = n;
-    box->graph = graph;
-    lua_pushvalue(L, owner);
-    lua_setiuservalue(L, -2, 1);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, -3, n);
-    lua_remove(L, -2);
-    neap__lua_weigh(neap__lua_self(L), &graph->weight, NODE_WEIGHT);
-}
 
 static neap_node *self(lua_State *L)
 {
@@ -77,7 +54,8 @@ static void push_size(lua_State *L, const neap_node *n)
         lua_pushnil(L);
 }
 
-/* Pushes a sequence of the neighbours of the node at index 1. */
+/* Pushes a sequence of the neighbours of the node at index 1; false for an optional input
+ * that is absent before others. */
 static void push_nodes(lua_State *L, const neap_node *n, size_t count,
                        neap_node *(*at)(const neap_node *, size_t))
 {
@@ -85,62 +63,26 @@ static void push_nodes(lua_State *L, const neap_node *n, size_t count,
     int owner = lua_gettop(L);
     lua_createtable(L, count < 1 << 24 ? (int)count : 0, 0);
     for (size_t i = 0; i < count; i++) {
-        neap__lua_pushnode(L, owner, at(n, i));
+        if (at(n, i))
+            neap__lua_pushnode(L, owner, at(n, i));
+        else
+            lua_pushboolean(L, 0);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-}
-
-static void push_attribute(lua_State *L, int owner, const neap_attribute *a)
-{
-    switch (a->kind) {
-    case NEAP_KIND_NONE:
-        lua_pushnil(L);
-        break;
-    case NEAP_KIND_INT:
-        lua_pushinteger(L, a->integer);
-        break;
-    case NEAP_KIND_FLOAT:
-        lua_pushnumber(L, a->number);
-        break;
-    case NEAP_KIND_BOOL:
-        lua_pushboolean(L, a->integer != 0);
-        break;
-    case NEAP_KIND_STRING:
-        lua_pushstring(L, a->string);
-        break;
-    case NEAP_KIND_DTYPE:
-        lua_pushstring(L, neap_dtype_name((neap_dtype)a->integer));
-        break;
-    case NEAP_KIND_INTS:
-        lua_createtable(L, (int)a->count, 0);
-        for (size_t i = 0; i < a->count; i++) {
-            lua_pushinteger(L, a->integers[i]);
-            lua_rawseti(L, -2, (lua_Integer)i + 1);
-        }
-        break;
-    case NEAP_KIND_TENSOR: {
-        neap__lua_tensor *box = neap__lua_newtensor(L);
-        neap__lua_fill(neap__lua_self(L), box, neap_tensor_retain(a->tensor));
-        break;
-    }
-    case NEAP_KIND_NODE:
-        neap__lua_pushnode(L, owner, a->node);
-        break;
     }
 }
 
 static void push_attributes(lua_State *L, const neap_node *n)
 {
-    const neap_op_info *info = neap_op_find(neap_node_op(n));
+    const neap_op_info *info = neap_node_info(n);
     neap_error err = NEAP_ERROR_INIT;
     neap_attribute value;
     lua_getiuservalue(L, 1, 1);
     int owner = lua_gettop(L);
     lua_newtable(L);
-    for (size_t i = 0; info && i < info->attribute_count; i++) {
+    for (size_t i = 0; i < info->attribute_count; i++) {
         if (neap_node_attribute(n, i, &value, &err) != NEAP_OK)
             neap__lua_raise(L, &err);
-        push_attribute(L, owner, &value);
+        neap__lua_pushattribute(L, owner, &info->attributes[i], &value);
         lua_setfield(L, -2, info->attributes[i].name);
     }
 }
@@ -204,7 +146,7 @@ static int node_index(lua_State *L)
         return 1;
     }
     if (lua_type(L, 2) == LUA_TSTRING)
-        return neap__lua_error(L, "no field '%s' in node", lua_tostring(L, 2));
+        return neap__lua_no_name(L, "field", "node", lua_tostring(L, 2));
     return 0;
 }
 
@@ -237,54 +179,16 @@ static int node_tostring(lua_State *L)
 static const luaL_Reg metamethods[] = {
     {"__newindex", node_newindex}, {"__tostring", node_tostring}, {NULL, NULL}};
 
-static const struct {
-    const char *metamethod, *op;
-} operators[] = {{"__add", "add"},           {"__sub", "subtract"}, {"__mul", "multiply"},
-                 {"__div", "divide"},        {"__pow", "pow"},      {"__mod", "mod"},
-                 {"__idiv", "floor_divide"}, {"__unm", "negative"}};
-
-/* Lua gives unary operators their operand twice. Upvalue 2: the operation. */
-static int operator_unary(lua_State *L)
-{
-    lua_settop(L, 1);
-    return neap__lua_build(L);
-}
-
-/* The operations are already in the module's table, as functions with their neap__lua_op
- * as upvalue 2: those whose first input is one node are methods too. */
 void neap__lua_open_node(lua_State *L)
 {
-    int module = lua_gettop(L);
     neap__lua_metatable(L, BOX_NODE, "node", metamethods);
-    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
-        if (lua_getfield(L, module, operators[i].op) != LUA_TFUNCTION) {
-            lua_pop(L, 1);
-            continue;
-        }
-        if (!strcmp(operators[i].metamethod, "__unm")) {
-            lua_pushvalue(L, lua_upvalueindex(1));
-            lua_getupvalue(L, -2, 2);
-            lua_pushcclosure(L, operator_unary, 2);
-            lua_remove(L, -2);
-        }
-        lua_setfield(L, -2, operators[i].metamethod);
-    }
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
-    for (size_t i = 0; i < neap_op_count(); i++) {
-        const neap_op_info *info = neap_op_at(i);
-        const char *end = strchr(info->inputs, ' ');
-        size_t length = end ? (size_t)(end - info->inputs) : strlen(info->inputs);
-        bool one = length && info->inputs[length - 1] != '.' && info->inputs[0] != '[';
-        if (!one || (info->flags & (NEAP_OP_INTERNAL | NEAP_OP_SPECIAL)))
-            continue;
-        lua_getfield(L, module, info->name);
-        lua_setfield(L, -2, info->name);
-    }
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         lua_pushinteger(L, fields[i].field);
         lua_setfield(L, -2, fields[i].name);
     }
+    neap__lua_place_names(L, "node");
     lua_pushcclosure(L, node_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);

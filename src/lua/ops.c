@@ -3,12 +3,13 @@
  * A call arranges its arguments in slots: inputs, attributes in schema order, the name.
  * Nodes among them settle the graph; then plain values become constants of the dtype that
  * stands beside them; then attributes are read by the kind that the schema says. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 #include <string.h>
 
-#define MAX_ATTRIBUTES 32
-#define MAX_INTEGERS 32
+#define FEW_INPUTS 8
+#define FEW_ATTRIBUTES 16
 
 /* One call under way. */
 typedef struct call {
@@ -17,14 +18,17 @@ typedef struct call {
     const neap__lua_op *op;
     neap__lua_home home;
     neap_node **inputs; /* `few`, or a userdata on the stack */
-    size_t count; /* of inputs; NULL where a plain value is still to become a constant */
+    size_t count; /* of inputs; NULL where a plain value is still to become a constant, or
+                     an optional one is absent */
+    size_t capacity;
     size_t fixed; /* those before the sequence */
     size_t first; /* constants made by this call have this index or a higher one */
-    neap_node *few[8];
-    neap_attribute attributes[MAX_ATTRIBUTES];
+    size_t bytes; /* of those constants */
+    neap_node *few[FEW_INPUTS];
+    neap_attribute *attributes; /* likewise */
+    neap_attribute few_attributes[FEW_ATTRIBUTES];
     size_t attribute_count;
-    int64_t integers[MAX_INTEGERS]; /* for attributes that are short sequences */
-    size_t integers_used;
+    neap__lua_intake intake;
 } call;
 
 static const char *function_name(const call *c) { return c->op->info->name; }
@@ -48,19 +52,20 @@ static neap_node *input_node(call *c, int index)
     return n;
 }
 
+/* The inputs before the sequence. Those in brackets may be nil; what follows keeps its
+ * place. */
 static void gather_fixed(call *c)
 {
     const neap__lua_op *op = c->op;
-    int fixed = op->inputs - (op->sequence ? 1 : 0), given = 0;
+    int fixed = op->inputs - (op->sequence ? 1 : 0), given = op->sequence ? fixed : 0;
     for (int i = 0; i < fixed; i++) {
-        if (lua_isnil(c->L, i + 1))
-            continue;
-        c->inputs[i] = input_node(c, i + 1);
-        given = i + 1;
-    }
-    for (int i = 0; i < fixed; i++) {
-        if (lua_isnil(c->L, i + 1) && (i < op->required || i < given))
+        c->inputs[i] = NULL;
+        if (!lua_isnil(c->L, i + 1)) {
+            c->inputs[i] = input_node(c, i + 1);
+            given = i + 1 > given ? i + 1 : given;
+        } else if (i < op->required) {
             count_error(c, i);
+        }
     }
     c->fixed = (size_t)given;
     c->count = c->fixed;
@@ -81,16 +86,16 @@ static void gather_sequence(call *c, int index)
     }
     if (!neap__lua_length(L, index, INT64_MAX, &length, &err))
         neap__lua_error(L, "%s: input '%s': %s", function_name(c), name, err.message);
-    size_t capacity = sizeof c->few / sizeof *c->few;
     lua_pushnil(L); /* for the userdata, should it be needed */
     int buffer = lua_gettop(L);
     for (int64_t i = 0; i < length; i++) {
-        if (c->count == capacity) {
-            neap_node **larger = lua_newuserdatauv(L, 2 * capacity * sizeof *larger, 0);
-            memcpy(larger, c->inputs, capacity * sizeof *larger);
+        if (c->count == c->capacity) {
+            neap_node **larger =
+                lua_newuserdatauv(L, 2 * c->capacity * sizeof *larger, 0);
+            memcpy(larger, c->inputs, c->count * sizeof *larger);
             lua_replace(L, buffer);
             c->inputs = larger;
-            capacity *= 2;
+            c->capacity *= 2;
         }
         if (lua_geti(L, index, i + 1) == LUA_TNIL) {
             neap__lua_error(L, "%s: input '%s': [%I] is nil: a hole in a sequence of %I",
@@ -144,6 +149,7 @@ static void make_constant(call *c, int index, size_t i)
     neap__lua_source(c->L, c->home.graph);
     c->inputs[i] = neap_constant(c->home.graph, t, &err);
     neap__lua_unsource(c->home.graph);
+    c->bytes += neap_tensor_bytes(t);
     neap_tensor_release(t);
     if (!c->inputs[i]) {
         withdraw_constants(c);
@@ -155,7 +161,7 @@ static void make_constants(call *c)
 {
     c->first = neap_graph_count(c->home.graph, NEAP_OPERATIONS);
     for (size_t i = 0; i < c->count; i++) {
-        if (c->inputs[i])
+        if (c->inputs[i] || (i < c->fixed && lua_isnil(c->L, (int)i + 1)))
             continue;
         if (i < c->fixed) {
             make_constant(c, (int)i + 1, i);
@@ -169,91 +175,6 @@ static void make_constants(call *c)
 
 /* ---- Attributes ------------------------------------------------------------------ */
 
-static int expected(const call *c, int index, const char *name, const char *what)
-{
-    return neap__lua_error(c->L, "%s: argument '%s': %s expected, got %s",
-                           function_name(c), name, what, neap__lua_type(c->L, index));
-}
-
-static neap_attribute read_integers(call *c, int index, const neap_attribute_info *row)
-{
-    size_t count;
-    if (lua_type(c->L, index) != LUA_TTABLE && lua_type(c->L, index) != LUA_TNUMBER) {
-        expected(c, index, row->name,
-                 row->flags & NEAP_ATTRIBUTE_NODE
-                     ? "an integer, a sequence of integers or a node"
-                     : "an integer or a sequence of integers");
-    }
-    const int64_t *values = neap__lua_integers(c->L, index, function_name(c), row->name,
-                                               c->integers + c->integers_used,
-                                               MAX_INTEGERS - c->integers_used, &count);
-    if (values == c->integers + c->integers_used)
-        c->integers_used += count;
-    if (lua_type(c->L, index) == LUA_TNUMBER)
-        return neap_attribute_int(row->name, values[0]);
-    return neap_attribute_ints(row->name, values, count);
-}
-
-static neap_attribute read_tensor(call *c, int index, const neap_attribute_info *row)
-{
-    neap_error err = NEAP_ERROR_INIT;
-    neap__lua_tensor *box = neap__lua_newtensor(c->L);
-    neap_tensor *t = neap__lua_read(c->L, index, NEAP_DTYPE_NONE, NULL, &err);
-    if (!t) {
-        neap__lua_error(c->L, "%s: argument '%s': %s", function_name(c), row->name,
-                        err.message);
-    }
-    neap__lua_fill(neap__lua_self(c->L), box, t);
-    return neap_attribute_tensor(row->name, t);
-}
-
-static neap_attribute read_attribute(call *c, int index, const neap_attribute_info *row)
-{
-    lua_State *L = c->L;
-    neap_error err;
-    int64_t integer;
-    neap_node *n = neap__lua_tonode(L, c->s, index);
-    if (n && (row->flags & NEAP_ATTRIBUTE_NODE)) {
-        neap__lua_join(L, &c->home, function_name(c), index, n);
-        return neap_attribute_node(row->name, n);
-    }
-    switch (row->kind) {
-    case NEAP_KIND_INT:
-        if (lua_type(L, index) != LUA_TNUMBER)
-            expected(c, index, row->name, "an integer");
-        if (!neap__lua_integer(L, index, &integer, &err)) {
-            neap__lua_error(L, "%s: argument '%s': %s", function_name(c), row->name,
-                            err.message);
-        }
-        return neap_attribute_int(row->name, integer);
-    case NEAP_KIND_FLOAT:
-        if (lua_type(L, index) != LUA_TNUMBER)
-            expected(c, index, row->name, "a number");
-        return neap_attribute_float(row->name, lua_tonumber(L, index));
-    case NEAP_KIND_BOOL:
-        if (!lua_isboolean(L, index))
-            expected(c, index, row->name, "a boolean");
-        return neap_attribute_bool(row->name, lua_toboolean(L, index));
-    case NEAP_KIND_STRING:
-        if (lua_type(L, index) != LUA_TSTRING)
-            expected(c, index, row->name, "a string");
-        return neap_attribute_string(
-            row->name, neap__lua_string(L, index, function_name(c), row->name));
-    case NEAP_KIND_DTYPE:
-        if (lua_type(L, index) != LUA_TSTRING)
-            expected(c, index, row->name, "the name of a dtype");
-        return neap_attribute_dtype(
-            row->name, neap__lua_dtype(L, index, function_name(c), row->name));
-    case NEAP_KIND_INTS:
-        return read_integers(c, index, row);
-    case NEAP_KIND_TENSOR:
-        return read_tensor(c, index, row);
-    default:
-        expected(c, index, row->name, "a node");
-        return neap_attribute_none(row->name);
-    }
-}
-
 static void gather_attributes(call *c)
 {
     const neap_op_info *info = c->op->info;
@@ -261,11 +182,27 @@ static void gather_attributes(call *c)
         int index = c->op->inputs + (int)i + 1;
         if (!lua_isnil(c->L, index))
             c->attributes[c->attribute_count++] =
-                read_attribute(c, index, &info->attributes[i]);
+                neap__lua_attribute(c->L, index, &info->attributes[i], &c->intake);
     }
 }
 
 /* ---- The call -------------------------------------------------------------------- */
+
+/* Room for the named inputs and the attributes: more than a few lie in userdata. */
+static void make_room(call *c)
+{
+    const size_t inputs = (size_t)c->op->inputs,
+                 attributes = c->op->info->attribute_count;
+    c->inputs = c->few;
+    c->capacity = FEW_INPUTS;
+    c->attributes = c->few_attributes;
+    if (inputs > FEW_INPUTS) {
+        c->inputs = lua_newuserdatauv(c->L, inputs * sizeof *c->inputs, 0);
+        c->capacity = inputs;
+    }
+    if (attributes > FEW_ATTRIBUTES)
+        c->attributes = lua_newuserdatauv(c->L, attributes * sizeof *c->attributes, 0);
+}
 
 int neap__lua_build(lua_State *L)
 {
@@ -283,9 +220,12 @@ int neap__lua_build(lua_State *L)
     c.op = op;
     c.home.graph = NULL;
     c.home.anchor = slots + 1;
-    c.inputs = c.few;
+    c.bytes = 0;
     c.attribute_count = 0;
-    c.integers_used = 0;
+    c.intake.function = op->info->name;
+    c.intake.home = &c.home;
+    c.intake.used = 0;
+    make_room(&c);
     gather_fixed(&c);
     if (op->sequence)
         gather_sequence(&c, op->inputs);
@@ -293,7 +233,8 @@ int neap__lua_build(lua_State *L)
     const char *name =
         lua_isnil(L, slots) ? NULL : neap__lua_string(L, slots, op->info->name, "name");
     neap__lua_settle(L, &c.home);
-    neap__lua_prepare_host(L, c.home.anchor);
+    if (op->prepare)
+        op->prepare(L, c.home.anchor);
     make_constants(&c);
     s->pending = false;
     neap__lua_source(L, c.home.graph);
@@ -305,6 +246,7 @@ int neap__lua_build(lua_State *L)
         withdraw_constants(&c);
         return neap__lua_raise_run(L, &err);
     }
+    neap__lua_weigh_graph(L, c.home.anchor, c.bytes);
     if (op->results < 2) {
         neap__lua_pushnode(L, c.home.anchor, n);
         return 1;
@@ -356,6 +298,7 @@ void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char *
 {
     const char *from = info->inputs + strspn(info->inputs, " ");
     op->info = info;
+    op->prepare = NULL;
     op->inputs = op->required = 0;
     op->sequence = false;
     op->signature.function = info->name;

@@ -4,12 +4,10 @@
  * its runs is further down this Lua stack), closed (`session` is NULL, for ever). Reading
  * arguments can run Lua code, which may close the session: it is looked at again before
  * the core is called. */
-#include "lua/binding.h"
+#include "lua/sessions.h"
+#include "lua/values.h"
 
 #include <string.h>
-
-/* What a session takes outside Lua: an estimate. */
-#define SESSION_WEIGHT 65536
 
 static neap__lua_session *self(lua_State *L, const char *method)
 {
@@ -160,7 +158,7 @@ static int session_new(lua_State *L)
     box->session = neap_session_new(home.graph, &options, &err);
     if (!box->session)
         return neap__lua_raise(L, &err);
-    neap__lua_weigh(s, &box->weight, SESSION_WEIGHT);
+    neap__lua_weigh_session(s, box);
     return 1;
 }
 
@@ -221,18 +219,6 @@ static void read_feeds(lua_State *L, int index, int pack, const neap_graph *g,
     }
 }
 
-static void check_count(lua_State *L, int most, const char *method)
-{
-    int top = lua_gettop(L);
-    while (top > most && lua_isnil(L, top))
-        top--;
-    if (top > most) {
-        neap__lua_error(L, "session.%s: at most %d arguments expected, got %d", method,
-                        most - 1, top - 1);
-    }
-    lua_settop(L, most);
-}
-
 /* session:run(fetches, [feeds]). Stack: session, fetches, feeds, pack, results,
  * places. */
 static int session_run(lua_State *L)
@@ -243,7 +229,7 @@ static int session_run(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *box = self(L, "run");
     check_idle(L, box, "run");
-    check_count(L, 3, "run");
+    neap__lua_most(L, "session.run", 1, 2);
     neap__lua_takepack(L, 1);
     read_feeds(L, 3, 4, box->graph, "session.run");
     neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session.run", false);
@@ -261,6 +247,7 @@ static int session_run(lua_State *L)
     if (status != NEAP_OK)
         return neap__lua_raise_run(L, &err);
     neap__lua_place(L, p, 5);
+    neap__lua_weigh_session(s, box);
     lua_settop(L, 5);
     return 1;
 }
@@ -277,7 +264,7 @@ static int session_explain(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *box = self(L, "explain");
     check_idle(L, box, "explain");
-    check_count(L, 3, "explain");
+    neap__lua_most(L, "session.explain", 1, 2);
     neap__lua_takepack(L, 1);
     read_feeds(L, 3, 4, box->graph, "session.explain");
     neap__lua_pack *p = neap__lua_fetches(L, 2, 4, box->graph, "session.explain", true);
@@ -332,7 +319,7 @@ static int session_get(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *box = self(L, "get");
     check_idle(L, box, "get");
-    check_count(L, 2, "get");
+    neap__lua_most(L, "session.get", 1, 1);
     neap_node *variable = variable_argument(L, box, "get");
     neap__lua_tensor *result = neap__lua_newtensor(L);
     options.caller = L; /* a first value may be an operation written in Lua */
@@ -359,7 +346,7 @@ static int session_set(lua_State *L)
     neap__lua_collect(L, s);
     neap__lua_session *box = self(L, "set");
     check_idle(L, box, "set");
-    check_count(L, 3, "set");
+    neap__lua_most(L, "session.set", 1, 2);
     neap_node *variable = variable_argument(L, box, "set");
     neap__lua_tensor *value = neap__lua_newtensor(L);
     neap_tensor *t = neap__lua_read(L, 3, neap_node_dtype(variable), NULL, &err);
@@ -371,6 +358,7 @@ static int session_set(lua_State *L)
     check_idle(L, box, "set");
     if (neap_session_set(box->session, variable, t, &err) != NEAP_OK)
         return neap__lua_raise(L, &err);
+    neap__lua_weigh_session(s, box);
     return 0;
 }
 
@@ -380,6 +368,7 @@ static int session_initialize(lua_State *L)
     neap_run_options options = NEAP_RUN_OPTIONS_INIT;
     neap_error err = NEAP_ERROR_INIT;
     neap__lua_session *box = self(L, "initialize");
+    neap__lua_most(L, "session.initialize", 1, 0);
     options.caller = L;
     s->pending = false;
     int status;
@@ -389,7 +378,10 @@ static int session_initialize(lua_State *L)
         status = neap_session_initialize_with(box->session, &options, &err);
         box->running--;
     } while (neap__lua_again(L, s, &err));
-    return status == NEAP_OK ? 0 : neap__lua_raise_run(L, &err);
+    if (status != NEAP_OK)
+        return neap__lua_raise_run(L, &err);
+    neap__lua_weigh_session(s, box);
+    return 0;
 }
 
 /* ---- The end --------------------------------------------------------------------- */
@@ -432,21 +424,23 @@ static int session_tostring(lua_State *L)
     return 1;
 }
 
-/* Upvalue 2: the methods. */
+/* Upvalue 2: names of fields to the numbers of user values, names of methods to
+ * functions. */
 static int session_index(lua_State *L)
 {
     self(L, "__index");
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+    switch (lua_rawget(L, lua_upvalueindex(2))) {
+    case LUA_TFUNCTION:
         return 1;
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return 0;
-    if (!strcmp(lua_tostring(L, 2), "graph")) {
-        lua_getiuservalue(L, 1, SESSION_GRAPH);
+    case LUA_TNUMBER:
+        lua_getiuservalue(L, 1, (int)lua_tointeger(L, -1));
         return 1;
     }
-    return neap__lua_error(L, "no field '%s' in session", lua_tostring(L, 2));
+    if (lua_type(L, 2) == LUA_TSTRING)
+        return neap__lua_no_name(L, "field", "session", lua_tostring(L, 2));
+    return 0;
 }
 
 static int session_newindex(lua_State *L)
@@ -476,7 +470,7 @@ int neap__lua_adopt(lua_State *L)
     neap__lua_pushgraph(L, neap_session_graph(session));
     neap__lua_session *box = push_session(L, 2);
     box->session = session;
-    neap__lua_weigh(neap__lua_self(L), &box->weight, SESSION_WEIGHT);
+    neap__lua_weigh_session(neap__lua_self(L), box);
     return 1;
 }
 
@@ -486,6 +480,9 @@ void neap__lua_open_session(lua_State *L)
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_newtable(L);
     neap__lua_register(L, methods);
+    lua_pushinteger(L, SESSION_GRAPH);
+    lua_setfield(L, -2, "graph");
+    neap__lua_place_names(L, "session");
     lua_pushcclosure(L, session_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);

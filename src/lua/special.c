@@ -1,6 +1,7 @@
 /* special.c - placeholder, variable, constant: operations whose arguments are not a
  * schema's. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
+#include "lua/values.h"
 
 static const char *optional_name(lua_State *L, int index, const char *function)
 {
@@ -66,6 +67,7 @@ static neap_node *initial_node(lua_State *L, neap__lua_home *home, neap_dtype dt
     neap__lua_unsource(home->graph);
     if (!n)
         neap__lua_raise(L, &err);
+    neap__lua_weigh_graph(L, home->anchor, neap_tensor_bytes(t));
     return n;
 }
 
@@ -132,6 +134,7 @@ static int constant(lua_State *L)
     neap__lua_unsource(home.graph);
     if (!n)
         return neap__lua_raise(L, &err);
+    neap__lua_weigh_graph(L, home.anchor, neap_tensor_bytes(t));
     neap__lua_pushnode(L, home.anchor, n);
     return 1;
 }

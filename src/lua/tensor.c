@@ -1,49 +1,8 @@
 /* tensor.c - tensors as Lua values: sequences that never change. */
-#include "lua/binding.h"
+#include "lua/values.h"
 
 #include <math.h>
 #include <string.h>
-
-neap__lua_tensor *neap__lua_newtensor(lua_State *L)
-{
-    return neap__lua_box(L, sizeof(neap__lua_tensor), 0, BOX_TENSOR);
-}
-
-void neap__lua_fill(neap__lua *s, neap__lua_tensor *box, neap_tensor *t)
-{
-    box->tensor = t;
-    neap__lua_weigh(s, &box->weight, neap_tensor_bytes(t));
-}
-
-const char *neap__lua_shapetext(char text[SHAPE_SIZE], int rank, const int64_t *dims)
-{
-    neap_error part;
-    size_t used = 1;
-    if (rank < 0)
-        return "unknown";
-    memcpy(text, "(", 2);
-    for (int i = 0; i < rank && i < NEAP_MAX_RANK; i++) {
-        const char *comma = i + 1 < rank ? ", " : rank == 1 ? "," : "";
-        if (dims[i] < 0)
-            neap__lua_tell(&part, 0, "?%s", comma);
-        else
-            neap__lua_tell(&part, 0, "%lld%s", (long long)dims[i], comma);
-        size_t length = strlen(part.message);
-        memcpy(text + used, part.message, length + 1);
-        used += length;
-    }
-    memcpy(text + used, ")", 2);
-    return text;
-}
-
-void neap__lua_pushdims(lua_State *L, int rank, const int64_t *dims)
-{
-    lua_createtable(L, rank, 0);
-    for (int i = 0; i < rank; i++) {
-        lua_pushinteger(L, dims[i]);
-        lua_rawseti(L, -2, i + 1);
-    }
-}
 
 /* The tensor that a method is called on. */
 static neap_tensor *self(lua_State *L, const char *method)
@@ -296,7 +255,7 @@ static int tensor_index(lua_State *L)
         return 1;
     }
     if (lua_type(L, 2) == LUA_TSTRING)
-        return neap__lua_error(L, "no field '%s' in tensor", lua_tostring(L, 2));
+        return neap__lua_no_name(L, "field", "tensor", lua_tostring(L, 2));
     if (lua_type(L, 2) == LUA_TNUMBER) /* t[1.0] is t[1]; t[1.5] is nil */
         return lua_tointegerx(L, 2, NULL) ? at(L, t, lua_tointeger(L, 2)) : 0;
     return 0;
@@ -333,6 +292,7 @@ static int tensor_tostring(lua_State *L)
 static int tensor_item(lua_State *L)
 {
     const neap_tensor *t = self(L, "item");
+    neap__lua_most(L, "tensor.item", 1, 0);
     if (neap_tensor_size(t) != 1)
         return neap__lua_error(L, "tensor.item: %I elements, not one",
                                (LUAI_UACINT)neap_tensor_size(t));
@@ -361,6 +321,7 @@ static void push_table(lua_State *L, const neap_tensor *t, int d, int64_t *eleme
 static int tensor_totable(lua_State *L)
 {
     const neap_tensor *t = self(L, "totable");
+    neap__lua_most(L, "tensor.totable", 1, 0);
     int64_t element = 0;
     if (neap_tensor_rank(t))
         push_table(L, t, 0, &element);
@@ -372,6 +333,7 @@ static int tensor_totable(lua_State *L)
 static int tensor_tobytes(lua_State *L)
 {
     const neap_tensor *t = self(L, "tobytes");
+    neap__lua_most(L, "tensor.tobytes", 1, 0);
     size_t bytes = neap_tensor_bytes(t);
     lua_pushlstring(L, bytes ? neap_tensor_data(t) : "", bytes);
     return 1;
@@ -380,6 +342,7 @@ static int tensor_tobytes(lua_State *L)
 static int tensor_reshape(lua_State *L)
 {
     neap_tensor *t = self(L, "reshape");
+    neap__lua_most(L, "tensor.reshape", 1, 1);
     neap_error err = NEAP_ERROR_INIT;
     int64_t dims[NEAP_MAX_RANK];
     int rank = neap__lua_shape(L, 2, "tensor.reshape", "shape", dims);
@@ -432,6 +395,7 @@ static double distance(const neap_tensor *t, const neap_tensor *u, int64_t i)
 static int tensor_allclose(lua_State *L)
 {
     const neap_tensor *t = self(L, "allclose");
+    neap__lua_most(L, "tensor.allclose", 1, 3);
     neap_error err = NEAP_ERROR_INIT;
     double rtol = tolerance(L, 3, 1e-5), atol = tolerance(L, 4, 1e-8);
     if (lua_isnoneornil(L, 2))
@@ -463,6 +427,7 @@ static int tensor_gc(lua_State *L)
     if (box) {
         neap_tensor_release(box->tensor);
         box->tensor = NULL;
+        s->tensors -= box->weight;
         neap__lua_unweigh(s, &box->weight);
     }
     return 0;
@@ -502,16 +467,19 @@ void neap__lua_open_tensor(lua_State *L)
         lua_pushinteger(L, fields[i].field);
         lua_setfield(L, -2, fields[i].name);
     }
+    neap__lua_place_names(L, "tensor");
     lua_pushcclosure(L, tensor_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 
     lua_newtable(L); /* neap.tensor: a table that can be called */
     neap__lua_register(L, functions);
+    neap__lua_place_names(L, "neap.tensor.");
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushcclosure(L, tensor_new, 1);
     lua_setfield(L, -2, "__call");
+    neap__lua_refuse_names(L, "function", "neap.tensor");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);

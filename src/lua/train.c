@@ -1,5 +1,5 @@
 /* train.c - what lua/neap/train.lua is built on: the optimizers of the core. */
-#include "lua/binding.h"
+#include "lua/nodes.h"
 
 #define MAX_PARAMETERS 16
 
@@ -92,55 +92,8 @@ static int trainable_variables(lua_State *L)
     return 1;
 }
 
-/* raise(message): with the position of the nearest Lua function outside neap. */
-static int raise_error(lua_State *L)
-{
-    return neap__lua_error(L, "%s", luaL_tolstring(L, 1, NULL));
-}
-
-/* type_of(value): as messages name it. */
-static int type_of(lua_State *L)
-{
-    lua_pushstring(L, neap__lua_type(L, 1));
-    return 1;
-}
-
-/* operations(): the names of all, the internal ones too. */
-static int operations(lua_State *L)
-{
-    lua_newtable(L);
-    for (size_t i = 0; i < neap_op_count(); i++) {
-        lua_pushstring(L, neap_op_at(i)->name);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    return 1;
-}
-
-/* attributes(operation): their names. */
-static int attributes(lua_State *L)
-{
-    const neap_op_info *info =
-        neap_op_find(neap__lua_string(L, 1, "attributes", "operation"));
-    lua_newtable(L);
-    for (size_t i = 0; info && i < info->attribute_count; i++) {
-        lua_pushstring(L, info->attributes[i].name);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    return 1;
-}
-
 static const luaL_Reg functions[] = {{"apply_gradients", apply_gradients},
                                      {"trainable_variables", trainable_variables},
-                                     {"operations", operations},
-                                     {"attributes", attributes},
-                                     {"raise", raise_error},
-                                     {"type", type_of},
                                      {NULL, NULL}};
 
-void neap__lua_pushcore(lua_State *L)
-{
-    lua_newtable(L);
-    neap__lua_register(L, functions);
-    neap__lua_get(L, STATE_MODULE);
-    lua_setfield(L, -2, "neap");
-}
+void neap__lua_open_train(lua_State *L) { neap__lua_register(L, functions); }

@@ -15,7 +15,7 @@
  *   4. dims[i] is known (not -1) for the levels that some table or tensor has had; `rank`
  *      is known from the first number, boolean or tensor on. Whoever comes later must
  *      agree. */
-#include "lua/binding.h"
+#include "lua/values.h"
 
 #include <fenv.h>
 #include <float.h>

@@ -7,19 +7,25 @@
 
 /* ---- By name --------------------------------------------------------------------- */
 
-/* One `result` node for each of several results, named after the node and the result:
- * "top_k/values". They depend on the node alone, whatever controls are open. */
+/* One `result` node for each of several results, named after the node and the result
+ * ("top_k/values"), or its number where they have no names. They depend on the node alone,
+ * whatever controls are open. */
 static bool build_results(neap_graph *g, neap_node *n, neap_node **outputs,
                           size_t capacity, neap_node **first, neap_error *err)
 {
     struct neap__frame *frames = neap__detach(g);
     const char *word = n->op->info.results;
     bool done = true;
+    *first = NULL;
     for (size_t i = 0; i < n->result_count && done; i++) {
-        char name[NEAP__NAME_SIZE + 1];
-        size_t length = strcspn(word, " ");
-        snprintf(name, sizeof name, "%s/%.*s", n->name, (int)length, word);
-        word += length + strspn(word + length, " ");
+        char name[NEAP__NAME_SIZE + 24];
+        if (n->op->count_results) {
+            snprintf(name, sizeof name, "%s/%zu", n->name, i);
+        } else {
+            size_t length = strcspn(word, " ");
+            snprintf(name, sizeof name, "%s/%.*s", n->name, (int)length, word);
+            word += length + strspn(word + length, " ");
+        }
         neap_attribute index = neap_attribute_int("index", (int64_t)i);
         neap_node *result = neap__build(g, &neap__op_result, &n, 1, &index, 1, name, err);
         done = result != NULL;
@@ -30,6 +36,13 @@ static bool build_results(neap_graph *g, neap_node *n, neap_node **outputs,
     }
     neap__attach(g, frames);
     return done;
+}
+
+bool neap__build_results(neap_graph *g, neap_node *n, neap_node **outputs,
+                         neap_error *err)
+{
+    neap_node *first;
+    return build_results(g, n, outputs, n->result_count, &first, err);
 }
 
 neap_node *neap_build(neap_graph *g, const char *op, neap_node *const *inputs,
@@ -61,7 +74,7 @@ neap_node *neap_build(neap_graph *g, const char *op, neap_node *const *inputs,
                                name, err);
     if (!n)
         return NULL;
-    if (n->result_count) {
+    if (neap__several(n)) {
         neap_node *first = NULL;
         return build_results(g, n, outputs, output_capacity, &first, err) ? first : NULL;
     }
@@ -78,7 +91,7 @@ neap_node *neap__build_public(neap_graph *g, const char *function, const neap__o
     if (!neap__graph_ready(g, function, err))
         return NULL;
     for (size_t i = 0; i < input_count; i++)
-        if (!inputs || !inputs[i]) {
+        if (!inputs || (!inputs[i] && !neap__is_optional(op, i))) {
             char name[80];
             neap__text text = neap__text_over(name, sizeof name);
             neap__text_input(&text, op, i);
@@ -91,6 +104,21 @@ neap_node *neap__build_public(neap_graph *g, const char *function, const neap__o
     if (n && outputs)
         build_results(g, n, outputs, n->result_count, &first, err);
     return neap__failed(err) ? NULL : first;
+}
+
+bool neap__options(void *to, size_t size, const void *from, const char *function,
+                   neap_error *err)
+{
+    size_t given;
+    if (!from || neap__failed(err))
+        return true;
+    memcpy(&given, from, sizeof given);
+    if (given < sizeof given) {
+        neap__fail(err, NEAP_EARG, "%s: options.size is %zu", function, given);
+        return false;
+    }
+    memcpy(to, from, given < size ? given : size);
+    return true;
 }
 
 /* ---- Sources --------------------------------------------------------------------- */

@@ -7,7 +7,6 @@
 #include "ops/family.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* ---- gather ------------------------------------------------------------------------ */
 
@@ -68,16 +67,14 @@ static int know_gathered(neap__inference *i)
     const neap__known *params = i->in[0].known, *indices = i->in[1].known;
     if (!params || !indices || i->in[0].shape.rank != 1)
         return NEAP_OK;
-    neap__known k = {indices->count, 0, {0}};
-    for (int e = 0; e < k.count; e++) {
-        const int64_t index = indices->values[e];
-        if (!neap__knows(indices, e) || index < 0 || index >= params->count ||
-            !neap__knows(params, (int)index))
-            continue;
-        k.values[e] = params->values[index];
-        k.mask |= UINT32_C(1) << e;
+    neap__known *k = neap__known_new(i->arena, params->dtype, indices->count, i->err);
+    for (int e = 0; k && e < k->count; e++) {
+        const int64_t index =
+            neap__knows(indices, e) ? neap__known_integer(indices, e) : -1;
+        if (index >= 0 && index < params->count && neap__knows(params, index))
+            neap__known_put(k, e, neap__known_element(params, index));
     }
-    return neap__know(i, &k);
+    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
 }
 
 static int infer_gather(neap__inference *i)
@@ -195,41 +192,26 @@ NEAP_OP(gather_gradient) = {
 
 /* ---- one_hot ----------------------------------------------------------------------- */
 
-/* One element of the result's dtype, from an attribute. */
-static int element_of(const neap_node *n, const char *name, neap_dtype dtype,
-                      unsigned char element[8], neap_error *err)
-{
-    uint64_t value = 0;
-    const double number = neap__attribute(n, name)->number;
-    if (!neap__store_number(dtype, &value, 0, number)) {
-        char text[40];
-        neap__text t = neap__text_over(text, sizeof text);
-        neap__text_number(&t, number, -1);
-        return neap__fail(err, NEAP_ERANGE, "%s = %s is not a %s", name, text,
-                          neap_dtype_name(dtype));
-    }
-    memcpy(element, &value, sizeof value);
-    return NEAP_OK;
-}
-
 static int infer_one_hot(neap__inference *i)
 {
     const neap__shape *x = &i->in[0].shape;
     unsigned char element[8];
-    neap__known depth;
+    neap__entries depth;
     int axis, status = neap__dtype_of(i, "dtype", NEAP__ANY, &i->out->dtype);
     status = status ? status : neap__integers(i->node, i->in, "depth", &depth, i->err);
-    status =
-        status ? status : element_of(i->node, "on_value", i->out->dtype, element, i->err);
-    status = status ? status
-                    : element_of(i->node, "off_value", i->out->dtype, element, i->err);
+    status = status
+                 ? status
+                 : neap__element_of(i->node, "on_value", i->out->dtype, element, i->err);
+    status = status
+                 ? status
+                 : neap__element_of(i->node, "off_value", i->out->dtype, element, i->err);
     if (status)
         return status;
     i->out->shape = neap__unknown_shape();
     if (depth.count >= 0 && depth.count != 1)
         return neap__fail(i->err, NEAP_ESHAPE, "depth must be one number, got %d",
                           depth.count);
-    const bool known = depth.count == 1 && neap__knows(&depth, 0);
+    const bool known = depth.count == 1 && neap__has(&depth, 0);
     if (known && depth.values[0] < 0)
         return neap__fail(i->err, NEAP_ERANGE, "depth is %" PRId64 ", not 0 or more",
                           depth.values[0]);
@@ -256,10 +238,12 @@ static int bind_one_hot(neap__binding *b)
     args->dtype = b->out->dtype;
     args->index = b->in[0].dtype;
     int axis, status = neap__axis_of(b->node, b->out->shape.rank, &axis, b->err);
-    status =
-        status ? status : element_of(b->node, "on_value", args->dtype, args->on, b->err);
-    status = status ? status
-                    : element_of(b->node, "off_value", args->dtype, args->off, b->err);
+    status = status
+                 ? status
+                 : neap__element_of(b->node, "on_value", args->dtype, args->on, b->err);
+    status = status
+                 ? status
+                 : neap__element_of(b->node, "off_value", args->dtype, args->off, b->err);
     if (status)
         return status;
     neap__split(&b->out->shape, axis, &args->outer, &args->depth, &args->inner);
@@ -277,7 +261,7 @@ NEAP_OP(one_hot) = {
     NEAP__ROWS(NEAP__ROW("depth", INT,
                          NEAP_ATTRIBUTE_REQUIRED | NEAP_ATTRIBUTE_NODE |
                              NEAP_ATTRIBUTE_SHAPE),
-               NEAP__REAL("on_value", 1), NEAP__REAL("off_value", 0),
+               NEAP__SCALAR("on_value", 1), NEAP__SCALAR("off_value", 0),
                NEAP__INT("axis", -1), NEAP__DTYPE("dtype", NEAP_FLOAT32)),
     .dtypes = NEAP__INDEX,
     .infer = infer_one_hot,

@@ -15,16 +15,22 @@
 
 extern const neap__op *const neap__ops[]; /* in the order of ops.def */
 extern const size_t neap__op_total;
-/* By name; NULL. One pass over the table: names differ in their first bytes. */
-const neap__op *neap__op_named(const char *name);
+const neap__op *neap__op_named(const char *name); /* NULL if there is none */
+/* The same by name: from the slot of a name's hash on, up to a gap, in a table of a power
+ * of two of slots. `make generate` makes it, of so many operations. */
+extern const neap__op *const neap__op_slots[];
+extern const size_t neap__op_slot_count, neap__op_slotted;
 
 /* ---- Inference (infer.c) --------------------------------------------------------- */
 
 neap__infer neap__infer_same;      /* dtype and shape of input 0 (and its known values) */
 neap__infer neap__infer_broadcast; /* all inputs broadcast; dtype of input 0 */
-neap__infer neap__infer_compare;   /* the same, dtype bool */
 neap__infer neap__infer_like_second; /* shape of input 1, dtype of input 0 */
 neap__infer neap__infer_none;        /* no value */
+
+/* The parameters of a node's element function: its floating attributes, in the order of
+ * the schema (known.c). */
+void neap__element_params(const neap_node *n, double params[2]);
 
 /* ---- Building (build.c) ---------------------------------------------------------- */
 
@@ -34,6 +40,44 @@ neap_node *neap__build_public(neap_graph *g, const char *function, const neap__o
                               neap_node *const *inputs, size_t input_count,
                               const neap_attribute *attributes, size_t attribute_count,
                               neap_node **outputs, neap_error *err);
+/* Before that: `to` holds the defaults, `size` bytes, and takes what the caller's struct
+ * has of it. False if that has no proper size. */
+bool neap__options(void *to, size_t size, const void *from, const char *function,
+                   neap_error *err);
+/* The fields of options as attributes. */
+static inline neap_attribute neap__option(const char *name, neap_attribute value)
+{
+    value.name = name;
+    return value;
+}
+static inline neap_attribute neap__option_dtype(const char *name, neap_dtype value)
+{
+    return value ? neap_attribute_dtype(name, value) : neap_attribute_none(name);
+}
+#define NEAP__POINTER_OPTION(of, type)                                                   \
+    static inline neap_attribute neap__option_##of(const char *name, type value)         \
+    {                                                                                    \
+        return value ? neap_attribute_##of(name, value) : neap_attribute_none(name);     \
+    }
+#define NEAP__LIST_OPTION(of, type)                                                      \
+    static inline neap_attribute neap__option_##of(const char *name, const type *values, \
+                                                   size_t count)                         \
+    {                                                                                    \
+        return values ? neap_attribute_##of(name, values, count)                         \
+                      : neap_attribute_none(name);                                       \
+    }
+NEAP__POINTER_OPTION(string, const char *)
+NEAP__POINTER_OPTION(tensor, neap_tensor *)
+NEAP__POINTER_OPTION(node, neap_node *)
+NEAP__POINTER_OPTION(body, neap_body *)
+NEAP__LIST_OPTION(ints, int64_t)
+NEAP__LIST_OPTION(floats, double)
+NEAP__LIST_OPTION(pairs, neap_pair)
+/* The `result` nodes of a node that has several results, into as many entries. */
+bool neap__build_results(neap_graph *g, neap_node *n, neap_node **outputs,
+                         neap_error *err);
+/* What the facts of two values that are taken for one another have in common. */
+neap__fact neap__common_fact(const neap__fact *a, const neap__fact *b);
 /* A rank-0 constant; `name` may be NULL. */
 neap_node *neap__scalar(neap_graph *g, neap_dtype dtype, double value, const char *name,
                         neap_error *err);

@@ -64,13 +64,8 @@ static int infer_constant(neap__inference *i)
     const neap_tensor *value = neap__attribute(i->node, "value")->tensor;
     i->out->dtype = value->dtype;
     i->out->shape = value->shape;
-    if (!neap__is_integer(value->dtype) || value->shape.rank > 1 ||
-        value->size > NEAP__KNOWN)
-        return NEAP_OK;
-    neap__known k = {(int)value->size, (UINT32_C(1) << value->size) - 1, {0}};
-    for (int e = 0; e < k.count; e++)
-        k.values[e] = neap__element_integer(value->dtype, value->data, e);
-    return neap__know(i, &k);
+    return neap__know(
+        i, neap__known_of(value->dtype, &value->shape, value->data, i->arena, i->err));
 }
 
 NEAP_OP(constant) = {
@@ -148,9 +143,7 @@ static int infer_fill(neap__inference *i)
     }
     i->out->dtype = value->dtype;
     int status = neap__dims(i, "dims", &i->out->shape);
-    if (status || !neap__is_integer(value->dtype))
-        return status;
-    return neap__know_all(i, neap__element_integer(value->dtype, value->data, 0));
+    return status ? status : neap__know_filled(i, value->data);
 }
 
 static int bind_value(neap__binding *b)
@@ -205,30 +198,73 @@ NEAP_OP(ones_like) = {
 
 #define SEED NEAP__ROW("seed", INT, 0)
 
-static int bad_number(neap_error *err, const char *format, double value)
+static int bad_number(neap_error *err, const char *must, const neap__value *v)
 {
-    char number[40];
-    neap__text text = neap__text_over(number, sizeof number);
-    neap__text_number(&text, value, -1);
-    return neap__fail(err, NEAP_ERANGE, "%s %s", format, number);
+    char number[NEAP__NUMBER_SIZE];
+    return neap__fail(err, NEAP_ERANGE, "%s, got %s", must, neap__value_text(number, v));
 }
 
-static double number_of(const neap_node *n, const char *name)
+static int check_finite(const neap__inference *i, const char *name, bool negative)
 {
-    return neap__attribute(n, name)->number;
+    const double number = neap__number_of(i->node, name);
+    if (isfinite(number) && (negative || number >= 0))
+        return NEAP_OK;
+    char must[64];
+    neap__text text = neap__text_over(must, sizeof must);
+    neap__text_add(&text, "%s must be finite%s", name, negative ? "" : " and 0 or more");
+    return bad_number(i->err, must, neap__attribute(i->node, name));
+}
+
+/* A bound of an integer draw, exactly, as the bits of its 64; false where it is no whole
+ * number, or where the dtype does not hold it (`above`: the number before it, for it is
+ * not drawn itself). */
+static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype,
+                        bool above, int64_t *bits)
+{
+    const neap__value *v = neap__attribute(n, name);
+    const double x = v->number, most = dtype == NEAP_UINT64 ? 0x1p64 : 0x1p63;
+    uint64_t element;
+    if (v->kind == NEAP_KIND_FLOAT) {
+        if (x != floor(x) || x < -0x1p63 || x > most)
+            return false;
+        *bits = x < 0 ? (int64_t)x : x < 0x1p64 ? (int64_t)(uint64_t)x : 0;
+        if (dtype == NEAP_UINT64)
+            return x >= above;
+    } else {
+        *bits = v->integer;
+    }
+    return neap__store_integer(dtype, &element, 0, (int64_t)((uint64_t)*bits - above));
+}
+
+/* a < b, exactly, whichever of them are integers; both are finite. */
+static bool is_below(const neap__value *a, const neap__value *b)
+{
+    const bool low = a->kind == NEAP_KIND_INT, high = b->kind == NEAP_KIND_INT;
+    if (low && high)
+        return a->integer < b->integer;
+    if (!low && !high)
+        return a->number < b->number;
+    const double number = low ? b->number : a->number;
+    if (number >= 0x1p63 || number < -0x1p63)
+        return low ? number > 0 : number < 0;
+    return low ? a->integer < (int64_t)ceil(number) : (int64_t)floor(number) < b->integer;
 }
 
 /* Bounds of an integer draw: whole numbers that the dtype holds (the upper one is not
  * drawn). */
-static int check_bounds(neap__inference *i, double low, double high)
+static int check_bounds(const neap__inference *i)
 {
-    uint64_t element;
-    if (!neap__store_number(i->out->dtype, &element, 0, low))
-        return bad_number(i->err, "minval must be a whole number within the dtype, got",
-                          low);
-    if (!neap__store_number(i->out->dtype, &element, 0, high - 1))
-        return bad_number(i->err, "maxval must be a whole number within the dtype, got",
-                          high);
+    int64_t bits;
+    const neap_node *n = i->node;
+    if (!whole_bound(n, "minval", i->out->dtype, false, &bits))
+        return bad_number(i->err, "minval must be a whole number within the dtype",
+                          neap__attribute(n, "minval"));
+    if (!is_below(neap__attribute(n, "minval"), neap__attribute(n, "maxval")))
+        return bad_number(i->err, "maxval must be above minval",
+                          neap__attribute(n, "maxval"));
+    if (!whole_bound(n, "maxval", i->out->dtype, true, &bits))
+        return bad_number(i->err, "maxval must be a whole number within the dtype",
+                          neap__attribute(n, "maxval"));
     return NEAP_OK;
 }
 
@@ -236,16 +272,16 @@ static int infer_uniform(neap__inference *i)
 {
     int status = neap__dtype_of(i, "dtype", NEAP__FLOAT | NEAP__INTEGER, &i->out->dtype);
     status = status ? status : neap__dims(i, "shape", &i->out->shape);
+    status = status ? status : check_finite(i, "minval", true);
+    status = status ? status : check_finite(i, "maxval", true);
     if (status)
         return status;
-    const double low = number_of(i->node, "minval"), high = number_of(i->node, "maxval");
-    if (!isfinite(low))
-        return bad_number(i->err, "minval must be finite, got", low);
-    if (!isfinite(high))
-        return bad_number(i->err, "maxval must be finite, got", high);
-    if (!(low < high))
-        return bad_number(i->err, "maxval must be above minval, got", high);
-    return neap__is_integer(i->out->dtype) ? check_bounds(i, low, high) : NEAP_OK;
+    if (neap__is_integer(i->out->dtype))
+        return check_bounds(i);
+    if (!is_below(neap__attribute(i->node, "minval"), neap__attribute(i->node, "maxval")))
+        return bad_number(i->err, "maxval must be above minval",
+                          neap__attribute(i->node, "maxval"));
+    return NEAP_OK;
 }
 
 static int infer_normal(neap__inference *i)
@@ -254,15 +290,9 @@ static int infer_normal(neap__inference *i)
     status = status ? status : neap__dims(i, "shape", &i->out->shape);
     if (status)
         return status;
-    const double mean = number_of(i->node, "mean"), stddev = number_of(i->node, "stddev");
-    if (!isfinite(mean))
-        return bad_number(i->err, "mean must be finite, got", mean);
-    if (!isfinite(stddev) || stddev < 0)
-        return bad_number(i->err, "stddev must be finite and 0 or more, got", stddev);
-    return NEAP_OK;
+    status = check_finite(i, "mean", true);
+    return status ? status : check_finite(i, "stddev", false);
 }
-
-static int64_t whole_bits(double x) { return x < 0 ? (int64_t)x : (int64_t)(uint64_t)x; }
 
 static int bind_random(neap__binding *b, neap__distribution distribution,
                        const char *first, const char *second)
@@ -273,11 +303,11 @@ static int bind_random(neap__binding *b, neap__distribution distribution,
     args->dtype = b->out->dtype;
     args->distribution = distribution;
     args->count = neap__shape_size(&b->out->shape);
-    args->a = number_of(b->node, first);
-    args->b = number_of(b->node, second);
+    args->a = neap__number_of(b->node, first);
+    args->b = neap__number_of(b->node, second);
     if (neap__is_integer(args->dtype)) {
-        args->low = whole_bits(args->a);
-        args->high = whole_bits(args->b);
+        whole_bound(b->node, first, args->dtype, false, &args->low);
+        whole_bound(b->node, second, args->dtype, true, &args->high);
     }
     args->seed = b->node->seed;
     b->kernel = neap__cpu_random;
@@ -301,11 +331,11 @@ static int bind_truncated(neap__binding *b)
 NEAP_OP(random_uniform) = {
     NEAP__NAMED("random_uniform"),
     .info.doc =
-        "Draws, evenly spread over [minval, maxval), fresh in every run. For int32 and "
-        "int64 the bounds are whole numbers. The same seeds give the same numbers.",
+        "Draws, evenly spread over [minval, maxval), fresh in every run. For "
+        "integers the bounds are whole numbers. The same seeds give the same numbers.",
     .info.inputs = "",
-    NEAP__ROWS(NEAP__SIZES("shape"), NEAP__REAL("minval", 0), NEAP__REAL("maxval", 1),
-               NEAP__DTYPE("dtype", NEAP_FLOAT32), SEED),
+    NEAP__ROWS(NEAP__SIZES("shape"), NEAP__NUMBER("minval", 0, 0),
+               NEAP__NUMBER("maxval", 1, 0), NEAP__DTYPE("dtype", NEAP_FLOAT32), SEED),
     .effects = NEAP__RANDOM,
     .infer = infer_uniform,
     NEAP__BOUND(bind_uniform),

@@ -113,15 +113,6 @@ static void add_instruction(neap__emitter *e, uint32_t unit, neap__kernel *kerne
 
 /* ---- Fused runs and products ----------------------------------------------------- */
 
-static void element_params(const neap_node *n, double params[2])
-{
-    int count = 0;
-    for (size_t i = 0; i < n->op->info.attribute_count && count < 2; i++) {
-        if (n->op->info.attributes[i].kind == NEAP_KIND_FLOAT)
-            params[count++] = n->attributes[i].number;
-    }
-}
-
 /* The term of a member, whose operands are loads or earlier members. */
 static int make_term(neap__emitter *e, const neap__unit *unit, uint32_t m,
                      const int *loads, const int *terms, neap__formula *f)
@@ -138,7 +129,7 @@ static int make_term(neap__emitter *e, const neap__unit *unit, uint32_t m,
             load++;
         in[k] = member == NEAP__NONE ? loads[load] : terms[member];
     }
-    element_params(n, params);
+    neap__element_params(n, params);
     int term = neap__formula_element(f, n->op->element, e->plan->facts[item].dtype, in,
                                      (int)count, params);
     if (neap__failed(e->err))
@@ -322,6 +313,10 @@ static bool has_place(const neap__emitter *e, uint32_t root, uint32_t part)
            (part < e->s->items[root].node->written_count || e->s->items[at].live);
 }
 
+static int bind_own(neap__binding *b) { return b->node->op->bind(b); }
+
+const neap__device neap__cpu = {"cpu", &neap__host_memory, bind_own};
+
 static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
 {
     neap__plan *p = e->plan;
@@ -345,7 +340,8 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
         if (result < 32 && !has_place(e, root, part))
             b->unread |= 1u << result;
     }
-    int status = item->node->op->bind(b);
+    int status = item->node->control ? neap__bind_control(b, e->s->outline, root)
+                                     : e->target->device->bind(b);
     if (status)
         neap__blame(e->err, item->node);
     return status;
@@ -415,6 +411,13 @@ static void note_in_place(neap__emitter *e, uint32_t root, unsigned allowed)
     }
 }
 
+static uint8_t kind_of(const neap_node *n)
+{
+    return !n->control                           ? NEAP__HOST_CALL
+           : n->op->lowering == NEAP__LOWER_LOOP ? NEAP__LOOP
+                                                 : NEAP__BRANCH;
+}
+
 static int emit_kernel(neap__emitter *e, uint32_t u)
 {
     neap__plan *p = e->plan;
@@ -435,11 +438,11 @@ static int emit_kernel(neap__emitter *e, uint32_t u)
     if (!neap__round_size(b.scratch, NEAP__ALIGNMENT, &bytes))
         return neap__fail(e->err, NEAP_ELIMIT, "a kernel needs too much memory");
     status = status ? status : take(e, bytes, &offset);
-    if (status || !b.kernel)
+    if (status || !(b.kernel || item->node->control))
         return status;
     add_instruction(e, u, b.kernel, b.args, first, item->count, offset);
     if (b.allocates)
-        p->instructions[p->instruction_count - 1].kind = NEAP__HOST_CALL;
+        p->instructions[p->instruction_count - 1].kind = kind_of(item->node);
     if (b.work)
         p->flops += (double)b.work;
     else if (p->facts[root].dtype != NEAP_DTYPE_NONE && !item->handed)

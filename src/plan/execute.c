@@ -58,11 +58,12 @@ static int lay_out(neap__activation *f, neap_error *err)
     f->bases[NEAP__BASE_BLOCK] = block + head;
     f->bases[NEAP__BASE_NULL] = NULL;
     for (uint32_t i = 0; i < o->feed_count; i++)
-        f->bases[p->first_feed + i] = (void *)f->feeds[i];
+        f->bases[p->first_feed + i] = (void *)neap__argument_of(f, i).data;
     for (uint32_t i = 0; i < o->variable_count; i++)
-        f->bases[p->first_variable + i] = f->pinned[i]->data;
+        f->bases[p->first_variable + i] = neap__reach(f->pinned[i], p->memory);
     for (uint32_t i = 0; i < s->first_carry; i++)
-        f->bases[p->first_carried + i] = f->carried[i] ? f->carried[i]->data : NULL;
+        f->bases[p->first_carried + i] =
+            f->carried[i] ? neap__reach(f->carried[i], p->memory) : NULL;
     return NEAP_OK;
 }
 
@@ -97,7 +98,7 @@ static int make_results(neap__activation *f, neap_error *err)
         f->results[i] = neap__activation_tensor(f, &p->results[i], err);
         if (!f->results[i])
             return err->code;
-        *base = f->results[i]->data;
+        *base = neap__reach(f->results[i], p->memory);
     }
     for (uint32_t i = 0; i < s->write_count; i++) {
         if (s->writes[i].terminal)
@@ -106,7 +107,7 @@ static int make_results(neap__activation *f, neap_error *err)
         *written = neap__activation_tensor(f, &p->writes[i], err);
         if (!*written)
             return err->code;
-        f->bases[p->first_write + i] = (*written)->data;
+        f->bases[p->first_write + i] = neap__reach(*written, p->memory);
     }
     return NEAP_OK;
 }
@@ -120,7 +121,7 @@ static neap_tensor *holder(const neap__activation *f, const neap__fetch *from)
     case NEAP__FROM_RESULT:
         return f->results[from->index];
     case NEAP__FROM_FEED:
-        return f->fed ? f->fed[from->index] : NULL;
+        return neap__argument_of(f, from->index).tensor;
     case NEAP__FROM_VARIABLE:
         return f->pinned[from->index];
     case NEAP__FROM_CONSTANT:
@@ -197,7 +198,7 @@ static void place_result(neap__activation *f, neap__place place, void *to, neap_
         return;
     if (result && !neap__shape_known(&p->results[place.base - p->first_result].shape)) {
         f->results[place.base - p->first_result] = neap__tensor_keep(t);
-        f->bases[place.base] = t->data;
+        f->bases[place.base] = neap__reach(t, p->memory);
     } else if (to && t->bytes) {
         memcpy(to, t->data, t->bytes);
     }
@@ -243,6 +244,30 @@ static int call_host(neap__activation *f, const neap__instruction *in, neap__cal
     return status;
 }
 
+/* ---- Branches and loops ---------------------------------------------------------- */
+
+/* Their bodies write results to the places, or hand over tensors. */
+static int call_control(neap__activation *f, const neap__instruction *in,
+                        neap__call *call)
+{
+    neap__run *run = f->run;
+    neap__mark mark = neap__block_mark(&run->block);
+    size_t bytes = in->out_count * sizeof(neap_tensor *);
+    neap_tensor **handed = neap__block_take(&run->block, run->account, bytes, call->err);
+    if (!handed)
+        return call->err->code;
+    memset((void *)handed, 0, bytes);
+    int status = neap__run_control(f, in, call, handed);
+    for (uint32_t i = 0; i < in->out_count; i++) {
+        if (!status)
+            place_result(f, f->plan->places[in->operands + in->in_count + i], NULL,
+                         handed[i]);
+        neap_tensor_release(handed[i]);
+    }
+    neap__block_back(&run->block, mark);
+    return status;
+}
+
 /* ---- The loop -------------------------------------------------------------------- */
 
 static int fail_at(const neap__activation *f, const neap__instruction *in,
@@ -250,10 +275,13 @@ static int fail_at(const neap__activation *f, const neap__instruction *in,
 {
     const neap__structure *s = f->plan->structure;
     const neap_node *n = blamed ? blamed : s->items[s->units[in->unit].root].node;
+    char node[NEAP__NODE_SIZE];
     if (in->kind == NEAP__HOST_CALL)
         neap__tell_origin(own, n); /* the host's message names its node */
-    else
+    else if (in->kind == NEAP__CALL)
         neap__blame(own, n);
+    else /* the message tells the origin of a node in the body */
+        neap__error_prefix(own, "%s: ", neap__node_text(node, n));
     return neap__fail(err, status, "%s", own->message);
 }
 
@@ -286,7 +314,9 @@ int neap__activation_execute(neap__activation *f, uint32_t from, uint32_t to,
         call.out = (void *const *)(f->pointers + in->in_count);
         call.args = in->args;
         call.scratch = block + in->scratch;
-        int status = in->kind == NEAP__CALL ? in->kernel(&call) : call_host(f, in, &call);
+        int status = in->kind == NEAP__CALL        ? in->kernel(&call)
+                     : in->kind == NEAP__HOST_CALL ? call_host(f, in, &call)
+                                                   : call_control(f, in, &call);
         if (status)
             return fail_at(f, in, blamed, status, &own, err);
     }
@@ -305,9 +335,14 @@ static void drop_results(neap__activation *f)
 static int next_plan(neap__activation *f, neap_error *err)
 {
     neap__plan *next = NULL;
-    int status = f->run->plan(f->run->context, f, &next, err);
-    if (status)
-        return status;
+    if (!f->plan && f->guess && neap__plan_serves(f->guess, f)) {
+        next = f->guess;
+        f->guess = NULL;
+    } else {
+        int status = f->run->plan(f->run->context, f, &next, err);
+        if (status)
+            return status;
+    }
     drop_results(f);
     neap__plan_release(f->plan);
     f->plan = next;
@@ -338,41 +373,45 @@ void neap__activation_end(neap__activation *f)
     if (f->plan)
         drop_results(f);
     neap__plan_release(f->plan);
+    neap__plan_release(f->guess);
     for (uint32_t i = 0; i < f->carried_count; i++)
         neap_tensor_release(f->carried[i]);
-    f->plan = NULL;
+    f->plan = f->guess = NULL;
     f->carried_count = 0;
 }
 
-bool neap__plan_serves(const neap__plan *p, const neap__fact *feeds)
+bool neap__plan_of_shapes(const neap__plan *p)
 {
     const neap__structure *s = p->structure;
     const neap__outline *o = s->outline;
-    if (o->open || s->before)
-        return false;
-    for (uint32_t i = 0; i < o->variable_count; i++) {
-        if (s->variable_values[i])
-            return false;
-    }
+    bool values = o->open || s->before;
+    for (uint32_t i = 0; i < o->variable_count; i++)
+        values |= s->variable_values[i];
+    for (uint32_t i = 0; i < o->feed_count; i++)
+        values |= s->feed_values[i];
+    return !values;
+}
+
+bool neap__plan_serves(const neap__plan *p, const neap__activation *f)
+{
+    const neap__outline *o = p->structure->outline;
     for (uint32_t i = 0; i < o->feed_count; i++) {
-        if (s->feed_values[i] ||
-            (o->feeds[i] != NEAP__NONE &&
-             !neap__shape_equal(&feeds[i].shape, &p->feed_shapes[i])))
+        if (o->feeds[i] != NEAP__NONE &&
+            !neap__shape_equal(neap__argument_of(f, i).shape, &p->feed_shapes[i]))
             return false;
     }
     return true;
 }
 
-int neap__activation_carried(const neap__activation *f, neap__arena *arena,
-                             neap__fact **out, neap_error *err)
+/* What the stages so far carry on: shapes that were handed over and values that were
+ * waited for are known by now. */
+static neap__fact *carried_facts(const neap__activation *f, neap__arena *arena,
+                                 neap_error *err)
 {
-    *out = NULL;
-    if (!f->plan)
-        return NEAP_OK;
     const neap__structure *s = f->plan->structure;
     neap__fact *facts = neap__arena_array(arena, f->carried_count, sizeof *facts, err);
     if (!facts)
-        return err->code;
+        return NULL;
     if (f->carried_count)
         memcpy(facts, f->plan->carried, f->carried_count * sizeof *facts);
     for (uint32_t i = 0; i < s->carry_count; i++) {
@@ -383,7 +422,25 @@ int neap__activation_carried(const neap__activation *f, neap__arena *arena,
         if (s->carries[i].wanted)
             fact->known = neap__known_of(t->dtype, &t->shape, t->data, arena, err);
     }
-    *out = facts;
+    return facts;
+}
+
+int neap__activation_given(const neap__activation *f, neap__arena *arena,
+                           neap__given *given, neap_error *err)
+{
+    const neap__outline *o = f->outline;
+    neap__fact *feeds = neap__arena_array(arena, o->feed_count, sizeof *feeds, err);
+    neap__fact *carried = f->plan ? carried_facts(f, arena, err) : NULL;
+    for (uint32_t i = 0; i < o->feed_count && feeds; i++) {
+        neap__argument x = neap__argument_of(f, i);
+        feeds[i] = (neap__fact){x.dtype, *x.shape,
+                                neap__known_of(x.dtype, x.shape, x.data, arena, err)};
+    }
+    *given = (neap__given){.feeds = feeds,
+                           .variables = f->pinned,
+                           .before = f->plan,
+                           .carried = carried,
+                           .caller = f->run->caller};
     return neap__failed(err) ? err->code : NEAP_OK;
 }
 
@@ -396,11 +453,9 @@ static int plan_once(void *context, const neap__activation *f, neap__plan **out,
     const neap__target *target = context;
     neap__arena arena;
     neap__arena_init(&arena, target->account, NEAP_MEMORY_SMALL);
-    neap__fact *carried = NULL;
     neap__structure *s = NULL;
-    neap__given given = {.before = f->plan, .caller = f->run->caller};
-    int status = neap__activation_carried(f, &arena, &carried, err);
-    given.carried = carried;
+    neap__given given;
+    int status = neap__activation_given(f, &arena, &given, err);
     if (!status)
         s = neap__structure_new(target, f->outline, &given, err);
     if (s)

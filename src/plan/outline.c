@@ -1,6 +1,7 @@
 /* outline.c - from fetches and feeds to what a run needs: the nodes, in order of
  * creation, as items that know each other by number. Versions of variables are resolved
  * in versions.c; stages are cut and planned later, when sizes are known. */
+#include "graph/body.h"
 #include "plan/outline.h"
 
 #include <string.h>
@@ -272,10 +273,87 @@ static int make_items(maker *m)
     }
     for (uint32_t i = 0; i < o->fetch_count; i++) {
         uint32_t item = item_of(m, m->request->fetches[i]);
-        uint32_t part = m->request->parts ? m->request->parts[i] : 0;
-        o->fetches[i] = part ? neap__part_item(o->items, o->parts, item, part) : item;
+        uint32_t part = m->request->parts ? m->request->parts[i] : NEAP__NONE;
+        o->fetches[i] =
+            part == NEAP__NONE ? item : neap__part_item(o->items, o->parts, item, part);
     }
     return NEAP_OK;
+}
+
+/* ---- Bodies ---------------------------------------------------------------------- */
+
+/* The outline of a body that gives the parts of an item which `inner` lists. */
+static neap__outline *body_outline(maker *m, const neap_node *n, int which,
+                                   const neap__inner *inner, neap_node **fetches,
+                                   uint32_t *parts)
+{
+    const neap_body *b = n->control->body[which];
+    neap__request request = {.fetches = fetches,
+                             .parts = parts,
+                             .fetch_count = inner->fetch_count,
+                             .feeds = b->parameters,
+                             .feed_count = n->control->from_count[which],
+                             .body = true};
+    bool condition = n->op->lowering == NEAP__LOWER_LOOP && which == 0;
+    for (uint32_t i = 0; i < inner->fetch_count && !condition; i++) {
+        uint32_t part = inner->parts[i];
+        bool write = part < n->written_count;
+        const neap__body_write *w = write ? &b->writes[part] : NULL;
+        fetches[i] = write ? w->node : b->results[part - n->written_count];
+        parts[i] = write && w->node->written_count ? w->part : NEAP__NONE;
+    }
+    if (condition) {
+        fetches[0] = b->results[0];
+        parts[0] = NEAP__NONE;
+        request.fetch_count = 1;
+    }
+    return neap__outline_new(m->account, &request, m->err);
+}
+
+/* A branch gives what is used of it, a loop all that it carries. */
+static int add_inner(maker *m, uint32_t i)
+{
+    neap__outline *o = m->o;
+    const neap__item *item = &o->items[i];
+    const neap_node *n = item->node;
+    size_t count = item->part_count;
+    neap__inner *inner = neap__arena_alloc(&o->arena, sizeof *inner, m->err);
+    neap_node **fetches =
+        neap__arena_array(&o->arena, count + 1, sizeof *fetches, m->err);
+    uint32_t *parts = neap__arena_array(&o->arena, count + 1, sizeof *parts, m->err);
+    if (!inner || !fetches || !parts)
+        return failed(m);
+    inner->parts = neap__arena_array(&o->arena, count, sizeof *inner->parts, m->err);
+    if (!inner->parts)
+        return failed(m);
+    for (uint32_t part = 0; part < count; part++) {
+        if (n->op->lowering == NEAP__LOWER_LOOP || part < n->written_count ||
+            o->parts[item->slot + part] != NEAP__NONE)
+            inner->parts[inner->fetch_count++] = part;
+    }
+    o->inner[i] = inner;
+    for (int which = 0; which < 2; which++) {
+        inner->outline[which] = body_outline(m, n, which, inner, fetches, parts);
+        if (!inner->outline[which])
+            return failed(m);
+        o->random |= inner->outline[which]->random;
+    }
+    return NEAP_OK;
+}
+
+static int make_inner(maker *m)
+{
+    neap__outline *o = m->o;
+    int status = NEAP_OK;
+    for (uint32_t i = 0; i < o->item_count && !status; i++) {
+        if (!o->items[i].node->control || o->items[i].role != NEAP__ROLE_KERNEL)
+            continue;
+        if (!o->inner)
+            o->inner =
+                neap__arena_array(&o->arena, o->item_count, sizeof *o->inner, m->err);
+        status = o->inner ? add_inner(m, i) : failed(m);
+    }
+    return status;
 }
 
 /* ---- The outline ----------------------------------------------------------------- */
@@ -293,6 +371,7 @@ neap__outline *neap__outline_new(neap__account *account, const neap__request *re
     maker m = {.account = account, .request = request, .o = o, .err = err};
     int status = prune(&m);
     status = status ? status : make_items(&m);
+    status = status ? status : make_inner(&m);
     status = status ? status : neap__resolve_versions(o, err);
     neap__free(account, m.nodes, m.node_capacity * sizeof *m.nodes, NEAP_MEMORY_SMALL);
     neap__free(account, m.item_of, m.span * sizeof *m.item_of, NEAP_MEMORY_SMALL);
@@ -314,6 +393,10 @@ void neap__outline_release(neap__outline *o)
         return;
     for (uint32_t i = 0; i < o->constant_count; i++)
         neap_tensor_release(o->constants[i]);
+    for (uint32_t i = 0; o->inner && i < o->item_count; i++) {
+        for (int which = 0; which < 2 && o->inner[i]; which++)
+            neap__outline_release(o->inner[i]->outline[which]);
+    }
     neap__arena_free(&o->arena);
     neap__free(o->account, o, sizeof *o, NEAP_MEMORY_SMALL);
 }

@@ -23,7 +23,18 @@ enum {
 /* "none", or names apart by commas; NULL means all. EARG names what is not a pass. */
 bool neap__passes_of(const char *names, unsigned *passes, neap_error *err);
 
+/* What computes: the plan asks it for a kernel for each node that has one of its own. A
+ * further device is a module that brings such a table and a memory; its `bind` looks a
+ * kernel up by the operation's name, and fails with EUNSUP where there is none. */
+typedef struct neap__device {
+    const char *name;
+    const neap__memory *memory; /* in which its kernels reach their operands */
+    neap__bind *bind;
+} neap__device;
+extern const neap__device neap__cpu; /* the descriptors' own kernels */
+
 typedef struct neap__target {
+    const neap__device *device;
     neap__account *account;
     neap__isa isa;
     int workers;
@@ -31,7 +42,7 @@ typedef struct neap__target {
 } neap__target;
 
 /* Of a body: the nodes that give its results, its parameters, and in `parts` which part
- * of a fetched node is meant (NULL: its value). */
+ * of a fetched node is meant (NONE: its value). */
 typedef struct neap__request {
     neap_node *const *fetches;
     const uint32_t *parts;
@@ -93,6 +104,13 @@ typedef struct neap__last_write {
     uint32_t item, part;
 } neap__last_write;
 
+/* The bodies of a branch or loop, as far as their results are used. */
+typedef struct neap__inner {
+    struct neap__outline *outline[2]; /* then, else; condition, body; held */
+    uint32_t fetch_count; /* of both branches; of a loop's body: all that it carries */
+    uint32_t *parts;      /* which part of the item each fetch is */
+} neap__inner;
+
 /* Invariants
  *   1. Items are in topological order: an operand's index is below its user's.
  *   2. An outline never changes once made; many runs share it. */
@@ -118,10 +136,10 @@ typedef struct neap__outline {
     uint32_t *feeds; /* item of each feed; NONE: not needed */
     uint32_t feed_count;
     uint32_t nodes;
-    struct neap__outline ***bodies; /* by item: those of its bodies; NULL: no item has */
-    bool open;                      /* some variable's shape is the session's to tell */
-    bool random;                    /* draws, in a body too */
-    bool several;                   /* some operation has several results */
+    struct neap__inner **inner; /* by item: of branches and loops; NULL: no item is one */
+    bool open;                  /* some variable's shape is the session's to tell */
+    bool random;                /* draws, in a body too */
+    bool several;               /* some operation has several results */
     bool body;
 } neap__outline;
 
@@ -149,11 +167,6 @@ static inline uint32_t neap__part_item(const neap__item *items, const uint32_t *
 static inline bool neap__writes(const neap__item *item)
 {
     return item->role == NEAP__ROLE_KERNEL && item->node->written_count != 0;
-}
-
-static inline bool neap__shape_only(const neap_node *n, uint32_t input)
-{
-    return input < 32 && (n->op->shape_only >> input & 1);
 }
 
 /* Points readers of variables behind assignments to these, and lists the last assignment

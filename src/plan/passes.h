@@ -33,6 +33,14 @@ typedef struct neap__inferred {
 int neap__infer_items(const neap__inferred *f, neap__fact *facts,
                       const neap__fact **several, neap__arena *arena, neap_error *err);
 
+/* Facts of a branch's or loop's results, through its bodies (control.c): whole where they
+ * are the same whatever is taken, however often. */
+int neap__infer_inner(const neap__inner *inner, const neap_node *n, const neap__fact *in,
+                      neap__fact *out, const neap__given *given, neap__arena *arena,
+                      neap_error *err);
+/* The instruction of a branch or loop (control.c), its operands as for a kernel. */
+int neap__bind_control(neap__binding *b, const neap__outline *o, uint32_t item);
+
 /* Which items the stage computes (stages.c): the others become CARRIED or LATER; sets
  * what is carried on, `feed_values` and `last`. Facts are as inferred, and inferred
  * again where values of feeds specialise. */

@@ -139,32 +139,6 @@ int neap__simplify(neap__structure *s, const neap__fact *facts, neap_error *err)
 
 #define SMALL_CONSTANT 256 /* bytes of constants that are compared */
 
-static uint64_t hash_value(uint64_t h, const neap__value *v)
-{
-    uint64_t number;
-    memcpy(&number, &v->number, sizeof number);
-    h = neap__mix(h, (uint64_t)v->kind);
-    h = neap__mix(h, (uint64_t)v->integer);
-    h = neap__mix(h, number);
-    for (size_t i = 0; i < v->count; i++)
-        h = neap__mix(h, (uint64_t)v->integers[i]);
-    if (v->string)
-        h = neap__mix(h, neap__hash_bytes(v->string, strlen(v->string)));
-    return h;
-}
-
-static bool equal_values(const neap__value *a, const neap__value *b)
-{
-    if (a->kind != b->kind || a->integer != b->integer || a->count != b->count ||
-        memcmp(&a->number, &b->number, sizeof a->number) || a->tensor != b->tensor ||
-        a->input != b->input)
-        return false;
-    if (a->count && memcmp(a->integers, b->integers, a->count * sizeof *a->integers))
-        return false;
-    return a->string == b->string ||
-           (a->string && b->string && !strcmp(a->string, b->string));
-}
-
 static bool mergeable(const neap__structure *s, const neap__item *item)
 {
     if (item->role == NEAP__ROLE_CONSTANT)
@@ -187,7 +161,7 @@ static uint64_t hash_item(const neap__structure *s, uint32_t i)
     for (uint32_t k = 0; k < item->count; k++)
         h = neap__mix(h, neap__operand(s, i, k));
     for (size_t k = 0; k < item->node->op->info.attribute_count; k++)
-        h = hash_value(h, &item->node->attributes[k]);
+        h = neap__value_hash(h, &item->node->attributes[k]);
     return h;
 }
 
@@ -203,14 +177,14 @@ static bool equal_items(const neap__structure *s, uint32_t i, uint32_t j)
     }
     if (a->node->op != b->node->op || a->count != b->count || a->flip_a != b->flip_a ||
         a->flip_b != b->flip_b || a->part != b->part ||
-        a->node->fact.dtype != b->node->fact.dtype)
+        a->node->fact.dtype != b->node->fact.dtype || a->node->absent != b->node->absent)
         return false;
     for (uint32_t k = 0; k < a->count; k++) {
         if (neap__operand(s, i, k) != neap__operand(s, j, k))
             return false;
     }
     for (size_t k = 0; k < a->node->op->info.attribute_count; k++) {
-        if (!equal_values(&a->node->attributes[k], &b->node->attributes[k]))
+        if (!neap__value_equal(&a->node->attributes[k], &b->node->attributes[k]))
             return false;
     }
     return true;
@@ -262,9 +236,12 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
 {
     const neap__item *item = &s->items[i];
     size_t bytes;
-    if (!neap__computed(item) || item->node->effects || item->control_count ||
-        !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
-        bytes > SMALL_VALUE)
+    /* A loop may take any time: that is the run's. */
+    if (item->role != NEAP__ROLE_KNOWN &&
+        (!neap__computed(item) || item->node->effects || item->control_count ||
+         item->node->control ||
+         !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
+         bytes > SMALL_VALUE))
         return false;
     for (uint32_t k = 0; k < item->count; k++) {
         if (!constant[item->inputs[k]])
@@ -273,9 +250,10 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
     return true;
 }
 
-/* Constants, and what is computed from constants alone. An item that equals a constant is
- * none where another input tells its shape, for the nodes themselves are computed. An
- * operation of several results is folded if all of them are. */
+/* Constants, and what is computed from constants alone; of the values that inference gives
+ * some are, others hang on sizes. An item that equals a constant is none where another
+ * input tells its shape, for the nodes themselves are computed. An operation of several
+ * results is folded if all of them are. */
 static void mark_constant(const neap__structure *s, const neap__fact *facts,
                           bool *constant, bool *wanted)
 {
@@ -307,8 +285,8 @@ int neap__fold(neap__structure *s, const neap__target *target, const neap__fact 
     if (!status) {
         mark_constant(s, facts, constant, wanted);
         for (uint32_t i = 0; i < s->item_count; i++) {
-            wanted[i] = wanted[i] && constant[i] &&
-                        s->items[i].role != NEAP__ROLE_CONSTANT && s->items[i].same == i;
+            wanted[i] = wanted[i] && constant[i] && neap__computed(&s->items[i]) &&
+                        s->items[i].same == i;
             if (wanted[i])
                 nodes[count++] = (neap_node *)s->items[i].node;
         }

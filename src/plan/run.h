@@ -58,23 +58,30 @@ typedef struct neap__run {
     void *context;
 } neap__run;
 
+/* A value that is given to a body: elements in a block, or of a tensor. */
+typedef struct neap__argument {
+    neap_dtype dtype;
+    const neap__shape *shape;
+    const void *data;
+    neap_tensor *tensor; /* NULL: in a block */
+} neap__argument;
+
 /* One outline under way, and the stage at hand. A frame holds what it uses; the arrays
  * lie in the run's block. */
 typedef struct neap__activation {
     neap__run *run;
     const struct neap__activation *outer; /* NULL: the run's own */
     neap__outline *outline;
-    neap__plan *plan;        /* of the stage at hand, held; NULL before the first */
-    neap__plan *guess;       /* may serve as the first stage's; NULL */
-    uint64_t iteration;      /* of the loops around: what draws depend on */
-    const neap__fact *facts; /* of the feeds, whole; `known` is not looked at */
-    const void **feeds;      /* their elements */
-    neap_tensor **fed;       /* their tensors; NULL: the elements lie in a block */
-    neap_tensor **pinned;    /* the outline's variables, held */
-    neap_tensor **written;   /* what its writes make, held */
-    neap_tensor **values;    /* its fetches, held */
-    void *const *into;       /* where fetches go; NULL, or an entry: as a tensor */
-    neap_tensor **carried;   /* by slot, held; NULL: the shape alone */
+    neap__plan *plan;       /* of the stage at hand, held; NULL before the first */
+    neap__plan *guess;      /* tried first as the first stage's; held; NULL */
+    uint64_t iteration;     /* of the loops around: what draws depend on */
+    const neap_feed *given; /* of the run's own: the feeds; else NULL, and they are */
+    const neap__argument *arguments;
+    neap_tensor **pinned;  /* the outline's variables, held */
+    neap_tensor **written; /* what its writes make, held */
+    neap_tensor **values;  /* its fetches, held */
+    void *const *into;     /* where fetches go; NULL, or an entry: as a tensor */
+    neap_tensor **carried; /* by slot, held; NULL: the shape alone */
     uint32_t carried_count;
     /* Of the stage: */
     void **bases;
@@ -96,13 +103,25 @@ void neap__activation_end(neap__activation *f);
 /* A tensor for a result or a new value; a failure names the node. */
 neap_tensor *neap__activation_tensor(neap__activation *f, const neap__result *result,
                                      neap_error *err);
-/* The facts of what the stages so far carry on, for the next one: shapes that were handed
- * over and values that were waited for included. */
-int neap__activation_carried(const neap__activation *f, neap__arena *arena,
-                             neap__fact **out, neap_error *err);
-/* Whether a plan of the first stage serves the frame's feeds: it hangs on their shapes
- * alone, and they are those. */
-bool neap__plan_serves(const neap__plan *p, const neap__fact *feeds);
+/* What is known when the next stage is planned; in the arena. */
+int neap__activation_given(const neap__activation *f, neap__arena *arena,
+                           neap__given *given, neap_error *err);
+/* Runs a branch or loop; call->out holds the places of its parts, and handed[i] receives
+ * the tensor of a part without one (control.c). */
+int neap__run_control(neap__activation *f, const neap__instruction *in,
+                      const neap__call *call, neap_tensor **handed);
+/* Whether a plan hangs on the shapes of feeds alone: it is of a first stage, and neither
+ * values nor variables tell it a size. */
+bool neap__plan_of_shapes(const neap__plan *p);
+/* Whether such a plan serves what is fed. */
+bool neap__plan_serves(const neap__plan *p, const neap__activation *f);
+static inline neap__argument neap__argument_of(const neap__activation *f, uint32_t feed)
+{
+    if (!f->given)
+        return f->arguments[feed];
+    neap_tensor *t = f->given[feed].value;
+    return (neap__argument){t->dtype, &t->shape, neap__reach(t, &neap__host_memory), t};
+}
 
 /* Compiles and runs nodes that depend on constants alone; out[i] receives new tensors. */
 int neap__compute(const neap__target *target, neap_node *const *nodes, size_t count,

@@ -57,18 +57,30 @@ static size_t object_bytes(neap__cached_kind kind, const void *object)
     return p->arena.bytes + p->place_capacity * sizeof *p->places;
 }
 
-static void retain(neap__cached_kind kind, void *object, uint64_t id)
+/* Outlines of bodies are kept with the one around them. They nest at most NEAP__NESTING
+ * deep. */
+static void give_ids(neap__cache *c, neap__outline *o)
+{
+    o->id = ++c->ids;
+    for (uint32_t i = 0; o->inner && i < o->item_count; i++) {
+        for (int which = 0; which < 2 && o->inner[i]; which++)
+            give_ids(c, o->inner[i]->outline[which]);
+    }
+}
+
+/* The object's place for its id. */
+static uint64_t *retain(neap__cached_kind kind, void *object)
 {
     if (kind == NEAP__CACHED_OUTLINE) {
         neap__outline_retain(object);
-        ((neap__outline *)object)->id = id;
-    } else if (kind == NEAP__CACHED_STRUCTURE) {
-        neap__structure_retain(object);
-        ((neap__structure *)object)->id = id;
-    } else {
-        neap__plan_retain(object);
-        ((neap__plan *)object)->id = id;
+        return &((neap__outline *)object)->id;
     }
+    if (kind == NEAP__CACHED_STRUCTURE) {
+        neap__structure_retain(object);
+        return &((neap__structure *)object)->id;
+    }
+    neap__plan_retain(object);
+    return &((neap__plan *)object)->id;
 }
 
 static void release(neap__cached_kind kind, void *object)
@@ -79,6 +91,16 @@ static void release(neap__cached_kind kind, void *object)
         neap__structure_release(object);
     else
         neap__plan_release(object);
+}
+
+/* What the object of an entry was made from may not be dropped for it: without it the
+ * object would not be found again. */
+static bool is_needed(const neap__cached *e, const neap__cached *by)
+{
+    const neap__structure *s = by->words[0] == NEAP__CACHED_STRUCTURE ? by->object : NULL;
+    if (by->words[0] >= NEAP__CACHED_PLAN)
+        s = ((const neap__plan *)by->object)->structure;
+    return e->object == by->object || (s && (e->object == s || e->object == s->outline));
 }
 
 /* ---- Adding and dropping --------------------------------------------------------- */
@@ -112,15 +134,24 @@ void neap__cache_add(neap__cache *c, neap__account *a, const neap__key *key, voi
                         .object = object,
                         .bytes = object_bytes(kind, object)};
     memcpy(e->words, key->words, key->count * sizeof *key->words);
-    retain(kind, object, ++c->ids);
+    uint64_t *id = retain(kind, object);
+    if (kind == NEAP__CACHED_OUTLINE)
+        give_ids(c, object);
+    else if (!*id)
+        *id = ++c->ids;
     neap__cached **at = bucket(c, e->hash);
     e->chain = *at;
     *at = e;
     link_newest(c, e);
     c->count++;
     c->bytes += e->bytes;
-    while ((c->count > MOST_OBJECTS || c->bytes > MOST_BYTES) && c->oldest != e)
-        drop(c, a, c->oldest);
+    for (neap__cached *old = c->oldest, *next; old; old = next) {
+        next = old->newer;
+        if (c->count <= MOST_OBJECTS && c->bytes <= MOST_BYTES)
+            break;
+        if (!is_needed(old, e))
+            drop(c, a, old);
+    }
 }
 
 void neap__cache_clear(neap__cache *c, neap__account *a)

@@ -16,7 +16,8 @@ typedef struct neap__key {
 typedef enum neap__cached_kind {
     NEAP__CACHED_OUTLINE,
     NEAP__CACHED_STRUCTURE,
-    NEAP__CACHED_PLAN
+    NEAP__CACHED_PLAN,
+    NEAP__CACHED_QUICK /* a plan too */
 } neap__cached_kind;
 
 typedef struct neap__cached {
@@ -40,7 +41,7 @@ typedef struct neap__cache {
 /* The first entry of that key, or the next one after `from`; now the newest. NULL. */
 neap__cached *neap__cache_find(neap__cache *c, neap__cached *from, const neap__key *key);
 /* Adds an object (retained, and given an id), and drops the least recently used ones
- * beyond the bounds. On failure nothing changes: the object simply is not kept, and has
+ * beyond the bounds, but for those that it was made from. On failure nothing changes: the object simply is not kept, and has
  * no id. */
 void neap__cache_add(neap__cache *c, neap__account *a, const neap__key *key,
                      void *object);

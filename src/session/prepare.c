@@ -172,7 +172,8 @@ static bool structure_words(const neap__activation *f, words *w, neap_error *err
         return false;
     bool room = true;
     for (uint32_t i = 0; i < o->feed_count && room && !before; i++)
-        room = o->feeds[i] == NEAP__NONE || kind_words(w, &f->facts[i].shape, err);
+        room = o->feeds[i] == NEAP__NONE ||
+               kind_words(w, neap__argument_of(f, i).shape, err);
     for (uint32_t i = 0; before && i < before->carry_count && room; i++)
         room = !before->carries[i].handed ||
                kind_words(w, &f->carried[before->first_carry + i]->shape, err);
@@ -187,7 +188,8 @@ static bool given_words(const neap__activation *f, words *w, neap_error *err)
     const neap__structure *before = f->plan ? f->plan->structure : NULL;
     bool room = true;
     for (uint32_t i = 0; i < o->feed_count && room && !before; i++)
-        room = o->feeds[i] == NEAP__NONE || shape_words(w, &f->facts[i].shape, err);
+        room = o->feeds[i] == NEAP__NONE ||
+               shape_words(w, neap__argument_of(f, i).shape, err);
     for (uint32_t i = 0; i < o->variable_count && room && o->open && !before; i++)
         room = !o->variables[i].open || shape_words(w, &f->pinned[i]->shape, err);
     for (uint32_t i = 0; before && i < before->carry_count && room; i++) {
@@ -206,9 +208,10 @@ static bool plan_words(const neap__activation *f, const neap__structure *s, word
     const neap__outline *o = f->outline;
     bool room = head_words(w, NEAP__CACHED_PLAN, s->id, f->plan ? f->plan->id : 0, err) &&
                 given_words(f, w, err);
-    for (uint32_t i = 0; i < o->feed_count && room; i++)
-        room = !s->feed_values[i] ||
-               value_words(w, f->facts[i].dtype, &f->facts[i].shape, f->feeds[i], err);
+    for (uint32_t i = 0; i < o->feed_count && room; i++) {
+        neap__argument x = neap__argument_of(f, i);
+        room = !s->feed_values[i] || value_words(w, x.dtype, x.shape, x.data, err);
+    }
     for (uint32_t i = 0; i < o->variable_count && room; i++)
         room = !s->variable_values[i] ||
                value_words(w, f->pinned[i]->dtype, &f->pinned[i]->shape,
@@ -217,33 +220,6 @@ static bool plan_words(const neap__activation *f, const neap__structure *s, word
 }
 
 /* ---- Making ---------------------------------------------------------------------- */
-
-typedef struct asked {
-    neap__given given;
-    neap__arena arena;
-} asked;
-
-static int ask(const neap__running *r, const neap__activation *f, asked *a,
-               neap_error *err)
-{
-    const neap__outline *o = f->outline;
-    neap__arena_init(&a->arena, r->session->account, NEAP_MEMORY_SMALL);
-    neap__fact *feeds = neap__arena_array(&a->arena, o->feed_count, sizeof *feeds, err);
-    neap__fact *carried = NULL;
-    if (!feeds || neap__activation_carried(f, &a->arena, &carried, err))
-        return err->code;
-    for (uint32_t i = 0; i < o->feed_count; i++) {
-        feeds[i] = f->facts[i];
-        feeds[i].known =
-            neap__known_of(feeds[i].dtype, &feeds[i].shape, f->feeds[i], &a->arena, err);
-    }
-    a->given = (neap__given){.feeds = feeds,
-                             .variables = f->pinned,
-                             .before = f->plan,
-                             .carried = carried,
-                             .caller = f->run->caller};
-    return neap__failed(err) ? err->code : NEAP_OK;
-}
 
 static void keep(neap__running *r, const words *w, void *object)
 {
@@ -266,8 +242,8 @@ static void keep_plan(neap__running *r, const neap__activation *f, neap__plan *p
 
 /* Makes a plan from a structure that the cache holds for the key, if one serves these
  * sizes; else STALE. */
-static int plan_from_cache(neap__running *r, const neap__key *key, const asked *a,
-                           neap__plan **out, neap_error *err)
+static int plan_from_cache(neap__running *r, const neap__key *key,
+                           const neap__given *given, neap__plan **out, neap_error *err)
 {
     neap_session *session = r->session;
     int status = NEAP__STALE;
@@ -282,7 +258,7 @@ static int plan_from_cache(neap__running *r, const neap__key *key, const asked *
         pthread_mutex_unlock(&session->lock);
         if (!s)
             break;
-        status = neap__plan_new(&session->target, s, &a->given, out, err);
+        status = neap__plan_new(&session->target, s, given, out, err);
         neap__structure_release(s);
     }
     return status;
@@ -292,15 +268,17 @@ static int make_plan(neap__running *r, const neap__activation *f, const words *w
                      bool cached, neap__plan **out, neap_error *err)
 {
     neap_session *session = r->session;
-    asked a;
+    neap__arena arena;
+    neap__given given;
     neap__key key = key_of(w);
     neap__structure *s = NULL;
-    int status = ask(r, f, &a, err);
+    neap__arena_init(&arena, session->account, NEAP_MEMORY_SMALL);
+    int status = neap__activation_given(f, &arena, &given, err);
     if (!status)
-        status = cached ? plan_from_cache(r, &key, &a, out, err) : NEAP__STALE;
+        status = cached ? plan_from_cache(r, &key, &given, out, err) : NEAP__STALE;
     if (status == NEAP__STALE) {
-        s = neap__structure_new(&session->target, f->outline, &a.given, err);
-        status = s ? neap__plan_new(&session->target, s, &a.given, out, err) : err->code;
+        s = neap__structure_new(&session->target, f->outline, &given, err);
+        status = s ? neap__plan_new(&session->target, s, &given, out, err) : err->code;
         if (status == NEAP__STALE)
             status = neap__fail(err, NEAP_ESTATE, "a stage does not fit its own sizes");
         if (!status && cached)
@@ -309,7 +287,7 @@ static int make_plan(neap__running *r, const neap__activation *f, const words *w
     if (!status && cached)
         keep_plan(r, f, *out);
     neap__structure_release(s);
-    neap__arena_free(&a.arena);
+    neap__arena_free(&arena);
     return status;
 }
 
@@ -381,13 +359,7 @@ int neap__next_plan(void *context, const neap__activation *f, neap__plan **out,
                     neap_error *err)
 {
     neap__running *r = context;
-    int status = NEAP_OK;
-    if (!f->plan && f->guess && neap__plan_serves(f->guess, f->facts)) {
-        neap__plan_retain(f->guess);
-        *out = f->guess;
-    } else {
-        status = look_up(r, f, out, err);
-    }
+    int status = look_up(r, f, out, err);
     if (!status && !f->outer)
         status = neap__check_takes(r, *out, err);
     if (status && *out) {
@@ -395,4 +367,54 @@ int neap__next_plan(void *context, const neap__activation *f, neap__plan **out,
         *out = NULL;
     }
     return status;
+}
+
+/* ---- The quick way --------------------------------------------------------------- */
+
+/* Fetches and shapes of feeds tell a plan that hangs on nothing else. */
+static bool quick_words(const neap__running *r, words *w, neap_error *err)
+{
+    bool room = words_room(w, 2 + r->fetch_count + r->feed_count, err);
+    if (!room)
+        return false;
+    w->data[w->count++] = NEAP__CACHED_QUICK;
+    w->data[w->count++] = r->fetch_count;
+    for (size_t i = 0; i < r->fetch_count; i++)
+        w->data[w->count++] = r->fetches[i]->index;
+    for (size_t i = 0; i < r->feed_count && room; i++) {
+        room = words_room(w, 1 + r->feed_count - i, err);
+        if (room)
+            w->data[w->count++] = r->feeds[i].node->index;
+        room = room && shape_words(w, &r->feeds[i].value->shape, err);
+    }
+    return room;
+}
+
+neap__plan *neap__quick_plan(neap__running *r)
+{
+    neap_session *s = r->session;
+    neap__plan *plan = NULL;
+    words w;
+    words_begin(&w, s->account);
+    if (quick_words(r, &w, NULL)) {
+        neap__key key = key_of(&w);
+        pthread_mutex_lock(&s->lock);
+        neap__cached *found = neap__cache_find(&s->cache, NULL, &key);
+        if (found) {
+            plan = found->object;
+            neap__plan_retain(plan);
+        }
+        pthread_mutex_unlock(&s->lock);
+    }
+    words_free(&w);
+    return plan;
+}
+
+void neap__keep_quick(neap__running *r, neap__plan *p)
+{
+    words w;
+    words_begin(&w, r->session->account);
+    if (p->id && quick_words(r, &w, NULL))
+        keep(r, &w, p);
+    words_free(&w);
 }

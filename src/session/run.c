@@ -123,27 +123,16 @@ static bool stopped(void *context)
 static int lay_frame(neap__running *r, neap__activation *f, neap_error *err)
 {
     const neap__outline *o = f->outline;
-    size_t feeds = r->feed_count,
-           held = (size_t)o->variable_count + o->write_count + o->fetch_count;
-    char *at = neap__block_take(
-        &r->run.block, r->session->account,
-        feeds * (sizeof(neap__fact) + 2 * sizeof(void *)) + held * sizeof(void *), err);
+    size_t held = (size_t)o->variable_count + o->write_count + o->fetch_count;
+    neap_tensor **at =
+        neap__block_take(&r->run.block, r->session->account, held * sizeof *at, err);
     if (!at)
         return err->code;
-    neap__fact *facts = (neap__fact *)(void *)at;
-    f->facts = facts;
-    f->feeds = (const void **)(void *)(facts + feeds);
-    f->fed = (neap_tensor **)(void *)(f->feeds + feeds);
-    f->pinned = f->fed + feeds;
+    memset((void *)at, 0, held * sizeof *at);
+    f->given = r->feeds;
+    f->pinned = at;
     f->written = f->pinned + o->variable_count;
     f->values = f->written + o->write_count;
-    memset((void *)f->pinned, 0, held * sizeof(void *));
-    for (size_t i = 0; i < feeds; i++) {
-        neap_tensor *t = r->feeds[i].value;
-        facts[i] = (neap__fact){t->dtype, t->shape, NULL};
-        f->feeds[i] = t->data;
-        f->fed[i] = t;
-    }
     return NEAP_OK;
 }
 
@@ -193,19 +182,6 @@ static int pin_all(neap__running *r, neap__activation *f, neap_error *err)
 
 /* ---- Results --------------------------------------------------------------------- */
 
-/* The host's own tensors must be nobody else's, because a tensor that others hold never
- * changes; told before anything runs. */
-static int check_out(const neap__running *r, neap_tensor *const *out, neap_error *err)
-{
-    for (size_t i = 0; i < r->fetch_count; i++) {
-        if (out[i] && (out[i]->base || atomic_load_explicit(&out[i]->references,
-                                                            memory_order_acquire) > 1))
-            return neap__fail(err, NEAP_EARG,
-                              "out[%zu] is held by others too and cannot be written", i);
-    }
-    return NEAP_OK;
-}
-
 static int check_fit(const neap__running *r, uint32_t index, const neap__fetch *from,
                      const neap__shape *shape, neap_error *err)
 {
@@ -222,7 +198,8 @@ static int check_fit(const neap__running *r, uint32_t index, const neap__fetch *
     return NEAP_ESHAPE;
 }
 
-/* And such as the results are: told before the stage runs that makes them. */
+/* The host's own tensors must be such as the results are: told before the stage runs that
+ * makes them. */
 int neap__check_takes(const neap__running *r, const neap__plan *p, neap_error *err)
 {
     const neap__structure *s = p->structure;
@@ -241,7 +218,7 @@ static int check_handed(const neap__running *r, const neap__activation *f,
 {
     const neap__structure *s = f->plan->structure;
     int status = NEAP_OK;
-    for (uint32_t i = 0; i < s->fetch_count && !status; i++) {
+    for (uint32_t i = 0; i < s->fetch_count && r->out && !status; i++) {
         uint32_t index = s->takes[i].index;
         if (r->out[index] && f->values[index])
             status =
@@ -294,7 +271,7 @@ static int choose_buffers(neap__activation *f, neap_error *err)
                        : neap__activation_tensor(f, write, err);
         if (!*written)
             return err->code;
-        f->bases[p->first_write + i] = (*written)->data;
+        f->bases[p->first_write + i] = neap__reach(*written, p->memory);
     }
     return NEAP_OK;
 }
@@ -404,18 +381,23 @@ static int frame_begin(neap__running *r, neap__activation *f, neap_error *err)
 {
     run_begin(r);
     int status = lay_frame(r, f, err);
-    return status ? status : pin_all(r, f, err);
+    status = status ? status : pin_all(r, f, err);
+    if (!status && r->out) {
+        status = neap__check_places(r, f->outline, f->values, err);
+        memset((void *)f->values, 0, f->outline->fetch_count * sizeof *f->values);
+    }
+    return status;
 }
 
 static void let_go(neap__activation *f, neap__mark mark)
 {
     const neap__outline *o = f->outline;
-    neap__activation_end(f);
     if (f->values) {
         release_all(f->values, o->fetch_count);
         release_all(f->pinned, o->variable_count);
         release_all(f->written, o->write_count);
     }
+    neap__activation_end(f); /* with which the outline may go */
     neap__block_back(&f->run->block, mark);
 }
 
@@ -424,10 +406,18 @@ static int run_outline(neap__running *r, neap__outline *o, bool commits,
 {
     neap__activation f = {.run = &r->run, .outline = o, .guess = r->guess};
     neap__mark mark = neap__block_mark(&r->run.block);
+    const neap__plan *guess = r->guess;
+    r->guess = NULL;
     int status = frame_begin(r, &f, err);
+    if (!status && guess && neap__plan_serves(guess, &f))
+        status = neap__check_takes(r, guess, err);
     status = status ? status : execute(r, &f, commits, out, err);
-    if (!status && r->callable && !f.plan->structure->before && f.plan != r->guess)
-        neap__callable_keep(r->callable, f.plan);
+    if (!status && f.plan != guess && neap__plan_of_shapes(f.plan)) {
+        if (r->callable)
+            neap__callable_keep(r->callable, f.plan);
+        else if (commits)
+            neap__keep_quick(r, f.plan);
+    }
     let_go(&f, mark);
     return status;
 }
@@ -446,7 +436,7 @@ int neap__run_explain(neap__running *r, neap__text *t, neap_error *err)
     status = frame_begin(r, &f, err);
     status = status ? status : neap__next_plan(r, &f, &p, err);
     while (!status && p) {
-        neap__text_plan(t, p, 0);
+        neap__text_plan(t, &r->session->target, p, 0);
         neap__plan *after = neap__plan_after(r->session, p);
         neap__plan_release(p);
         p = after;
@@ -465,7 +455,7 @@ int neap__run_aside(neap__running *r, neap__outline *o, neap_tensor **out,
     own.callable = NULL;
     own.guess = NULL;
     own.initial = true;
-    own.out = out;
+    own.out = NULL;
     int status = run_outline(&own, o, false, out, err);
     r->run.block = own.run.block; /* which may have grown */
     return status;
@@ -475,15 +465,12 @@ int neap__run_whole(neap__running *r, neap_tensor **out, neap_error *err)
 {
     neap__outline *o = NULL;
     r->out = out;
-    int status = check_out(r, out, err);
-    if (status)
-        return status;
-    if (r->guess) {
-        o = r->guess->structure->outline;
-        neap__outline_retain(o);
-    } else {
-        status = neap__find_outline(r, &o, err);
-    }
+    int status = NEAP_OK;
+    if (!r->callable)
+        r->guess = neap__quick_plan(r);
+    if (r->guess) /* which holds its outline */
+        return run_outline(r, r->guess->structure->outline, true, out, err);
+    status = neap__find_outline(r, &o, err);
     status = status ? status : run_outline(r, o, true, out, err);
     neap__outline_release(o);
     return status;

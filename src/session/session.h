@@ -104,6 +104,9 @@ int neap__find_outline(neap__running *r, neap__outline **out, neap_error *err);
  * the context is the neap__running). */
 int neap__next_plan(void *context, const neap__activation *f, neap__plan **out,
                     neap_error *err);
+/* A plan that serves what the run asks, if it was kept for that: held; else NULL. */
+neap__plan *neap__quick_plan(neap__running *r);
+void neap__keep_quick(neap__running *r, neap__plan *p);
 /* The plan of the stage after that one that was used last, held; NULL if there is none. */
 neap__plan *neap__plan_after(neap_session *s, const neap__plan *p);
 /* Whether the host's own tensors are of the dtypes and shapes that the stage will make. */
@@ -124,6 +127,11 @@ static inline neap_tensor *neap__value_of(const neap__running *r,
 }
 void neap__take_turn(neap__running *r);
 
+/* Whether the host's own tensors among r->out may be written: EARG where others hold one,
+ * or its memory is also that of another, of a feed, a constant of the outline, a
+ * variable (places.c). `room`: as many entries as there are fetches, to work with. */
+int neap__check_places(const neap__running *r, const neap__outline *o, neap_tensor **room,
+                       neap_error *err);
 /* Runs what is asked, and commits it. out[i] as in neap_session_run. */
 int neap__run_whole(neap__running *r, neap_tensor **out, neap_error *err);
 /* What is planned for what is asked, as text. */
