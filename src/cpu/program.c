@@ -428,35 +428,83 @@ static void find_held(compiler *c)
 
 /* ---- Tile registers ---------------------------------------------------------------- */
 
-/* By lifetime, within a pass. A result may lie on an operand that dies with it if their
- * elements are of one size and the step is element-wise. */
-static void assign_tiles(compiler *c, const neap__pass *pass)
+/* The last step of the pass that reads each; -1: none. */
+static void find_last(const compiler *c, const neap__pass *pass, int16_t *last)
 {
-    neap__program *p = c->p;
-    int16_t last[STEPS];
-    bool taken[NEAP__PROGRAM_TERMS] = {false};
     for (int i = pass->first; i < pass->end; i++) {
         last[i] = i < pass->body ? pass->end : -1; /* the head's last all the pass */
         for (int k = 0; k < c->step[i].inputs; k++)
             if (c->step[i].in[k] >= BASE + pass->body)
                 last[c->step[i].in[k] - BASE] = (int16_t)i;
     }
+}
+
+/* May the step write over an operand that has elements of the same size? */
+static bool replaces(const neap__step *step)
+{
+    return step->kind == NEAP__TERM_ELEMENT || step->kind == NEAP__TERM_PUT;
+}
+
+/* Does the result's memory hold a value of an earlier pass? */
+static bool is_occupied(const compiler *c, int result, int pass)
+{
+    for (int t = 0; t < c->f->terms; t++)
+        if (c->kept[t] && c->result[t] == result && c->pass[t] < pass)
+            return true;
+    return false;
+}
+
+/* What dies in making a result lies in the result's memory already, so that fewer tiles
+ * are in flight and that memory is asked for in time; but not what the very next step
+ * reads, which would wait for it. From the last step to the first: `first` is the
+ * earliest step that writes each result's memory. */
+static void lie_on_results(compiler *c, int number, const int16_t *last)
+{
+    const neap__pass *pass = &c->passes[number];
+    int first[NEAP__PROGRAM_STORES];
+    for (int s = 0; s < NEAP__PROGRAM_STORES; s++)
+        first[s] = -1;
+    for (int i = pass->end; i-- > pass->body;) {
+        neap__step *step = &c->step[i];
+        if (step->where == NEAP__IN_STORE && !step->group && replaces(step) &&
+            !is_occupied(c, step->index, number))
+            first[step->index] = i;
+        if (step->where != NEAP__IN_TILE || last[i] < 0 || !replaces(step))
+            continue;
+        const neap__step *reader = &c->step[last[i]];
+        const bool next = last[i] == i + 1 && reader->kind == NEAP__TERM_ELEMENT;
+        if (reader->where == NEAP__IN_STORE && replaces(reader) && !next &&
+            first[reader->index] == last[i] && reader->width == step->width) {
+            step->where = NEAP__IN_STORE;
+            step->index = reader->index;
+            first[step->index] = i;
+        }
+    }
+}
+
+/* Registers by lifetime, within a pass. */
+static void assign_tiles(compiler *c, int number)
+{
+    neap__program *p = c->p;
+    const neap__pass *pass = &c->passes[number];
+    int16_t last[STEPS];
+    bool taken[NEAP__PROGRAM_TERMS] = {false};
+    find_last(c, pass, last);
+    lie_on_results(c, number, last);
     for (int i = pass->first; i < pass->end; i++) {
         neap__step *step = &c->step[i];
-        const bool in_place =
-            step->kind == NEAP__TERM_ELEMENT || step->kind == NEAP__TERM_PUT;
         int freed[3], count = 0;
         for (int k = 0; k < step->inputs; k++) {
             const int from = step->in[k] - BASE;
             if (from < pass->first || last[from] != i ||
                 c->step[from].where != NEAP__IN_TILE)
                 continue;
-            if (in_place && c->step[from].width == step->width)
+            if (replaces(step) && c->step[from].width == step->width)
                 taken[c->step[from].index] = false;
             else
                 freed[count++] = c->step[from].index;
         }
-        if (step->where == NEAP__IN_TILE && step->kind != NEAP__STEP_SCATTER) {
+        if (step->where == NEAP__IN_TILE) {
             int tile = 0;
             while (taken[tile])
                 tile++;
@@ -498,7 +546,7 @@ static void add_steps(compiler *c, bool whole)
         find_held(c);
     }
     for (int s = 0; s < p->passes && !neap__failed(f->err); s++)
-        assign_tiles(c, &c->passes[s]);
+        assign_tiles(c, s);
 }
 
 /* ---- Loads ------------------------------------------------------------------------- */
