@@ -13,6 +13,7 @@
  *    them. fold.h's tree does not know how it was cut, so that the cut shows in no bit.
  * 3. A logarithm of a sum of exponentials takes two passes: the maximum, which becomes
  *    the shift, then the sum of the exponentials of what remains. */
+#include "cpu/element.h"
 #include "cpu/fold.h"
 #include "cpu/move.h"
 #include "cpu/walk.h"
@@ -24,7 +25,8 @@
 #define CHUNK (4 * PART) /* elements of a chunk, about */
 #define ENOUGH_STRIPS 64 /* so many are not cut into chunks */
 #define NEAR 4096        /* elements of the rows of a strip */
-#define AHEAD 8192       /* bytes that are asked of memory before they are needed */
+#define AHEAD 8192       /* bytes that are asked of memory before they are needed, */
+#define FAR (1 << 18)    /* where there are more elements than these */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -111,52 +113,43 @@ static void cut_chunks(cut *c, const neap__reduce_args *a)
     c->chunks = pieces(most(c->blocks, 1), c->chunk_blocks);
 }
 
-void neap__reduce_fix(neap__reduce_args *a, const neap__shape *x, unsigned mask)
-{
-    collapse(a, x, mask);
-    cut_strips(&a->cut, a);
-    cut_chunks(&a->cut, a);
-}
-
-/* ---- Scratch ----------------------------------------------------------------------- */
-
-/* For all workers: the chunks' cells, and all shifts. Then, of each: the cells of a
- * strip's rounds, those of a round's blocks, the shifts of a strip. */
-typedef struct layout {
-    size_t partials, shared;
-    size_t rounds, blocks, worker;
-} layout;
-
 static size_t aligned(size_t bytes)
 {
     return (bytes + NEAP__ALIGNMENT - 1) & ~(size_t)(NEAP__ALIGNMENT - 1);
 }
 
-static layout layout_of(const neap__reduce_args *a)
+/* For all workers: the chunks' cells, and all shifts. Then, of each: the cells of a
+ * strip's rounds, those of a round's blocks, the shifts of a strip. */
+static void lay_scratch(cut *c, const neap__reduce_args *a)
 {
-    const cut *c = &a->cut;
     const bool logarithm = takes_logarithm(a);
     const neap__fold *fold =
         neap__find_fold(a->isa, logarithm ? NEAP__REDUCE_sum : a->reduction, a->dtype);
     const int64_t chunks = c->groups * c->chunks;
-    layout l = {0};
+    c->partials_bytes = c->shared_bytes = 0;
     if (chunks > 1) {
-        l.partials = aligned((size_t)(c->strips * chunks * c->width) * fold->cell);
-        l.shared =
-            l.partials + (logarithm ? aligned((size_t)a->outputs * sizeof(double)) : 0);
+        c->partials_bytes = aligned((size_t)(c->strips * chunks * c->width) * fold->cell);
+        c->shared_bytes = c->partials_bytes +
+                          (logarithm ? aligned((size_t)a->outputs * sizeof(double)) : 0);
     }
-    l.rounds = aligned(neap__pairwise_bytes(fold, c->width, c->rounds));
-    l.blocks = aligned(neap__pairwise_bytes(fold, c->width, c->blocks));
-    l.worker = l.rounds + l.blocks;
+    c->rounds_bytes = aligned(neap__pairwise_bytes(fold, c->width, c->rounds));
+    c->blocks_bytes = aligned(neap__pairwise_bytes(fold, c->width, c->blocks));
+    c->worker_bytes = c->rounds_bytes + c->blocks_bytes;
     if (logarithm)
-        l.worker += aligned((size_t)c->width * sizeof(double));
-    return l;
+        c->worker_bytes += aligned((size_t)c->width * sizeof(double));
+}
+
+void neap__reduce_fix(neap__reduce_args *a, const neap__shape *x, unsigned mask)
+{
+    collapse(a, x, mask);
+    cut_strips(&a->cut, a);
+    cut_chunks(&a->cut, a);
+    lay_scratch(&a->cut, a);
 }
 
 size_t neap__reduce_scratch(const neap__reduce_args *a, int workers)
 {
-    const layout l = layout_of(a);
-    return l.shared + (size_t)workers * l.worker;
+    return a->cut.shared_bytes + (size_t)workers * a->cut.worker_bytes;
 }
 
 /* ---- Strips ------------------------------------------------------------------------ */
@@ -171,9 +164,9 @@ typedef struct reduction {
     passes pass;
     const neap__fold *fold; /* of the pass */
     size_t size;            /* of an element */
+    bool far;               /* x is not in the cache */
     const char *x;
     char *out, *workers, *partials, *shifts; /* the last two only for chunks */
-    layout layout;
 } reduction;
 
 /* A strip, and what its worker has for it. */
@@ -194,10 +187,10 @@ static strip strip_of(const reduction *r, int64_t index, int worker)
     s.x = r->x + (size_t)(kept.offset + at * (c->rows ? c->length : 1)) * r->size;
     s.result = run * c->run + at;
     s.width = least(c->width, c->run - at);
-    s.rounds = r->workers + (size_t)worker * r->layout.worker;
-    s.blocks = s.rounds + r->layout.rounds;
+    s.rounds = r->workers + (size_t)worker * c->worker_bytes;
+    s.blocks = s.rounds + c->rounds_bytes;
     s.shift = r->shifts ? r->shifts + (size_t)s.result * sizeof(double)
-                        : s.blocks + r->layout.blocks;
+                        : s.blocks + c->blocks_bytes;
     return s;
 }
 
@@ -220,11 +213,11 @@ static void fold_block(const reduction *r, const strip *s, const char *x, int64_
     if (r->pass == EXPONENTIALS) {
         fold_exponentials(r, s, x, n, cells);
     } else if (c->rows) {
-        if (s->width == 1 || c->blocks == 1)
+        if (r->far && (s->width == 1 || c->blocks == 1))
             ask_ahead(x, (size_t)(s->width * n) * r->size);
         r->fold->rows(s->width, n, c->length, x, cells);
     } else {
-        if (s->width == c->run)
+        if (r->far && s->width == c->run)
             ask_ahead(x, (size_t)(n * c->run) * r->size);
         r->fold->zero(s->width, cells);
         r->fold->columns(n, s->width, c->run, x, cells);
@@ -448,10 +441,10 @@ int neap__cpu_reduce(const neap__call *call)
     reduction r = {.args = a, .cut = c, .size = neap_dtype_size(a->dtype)};
     if (a->outputs == 0)
         return NEAP_OK;
-    r.layout = layout_of(a);
+    r.far = a->outputs * a->count > FAR;
     r.x = call->in[0];
     r.out = call->out[0];
-    r.workers = (char *)call->scratch + r.layout.shared;
+    r.workers = (char *)call->scratch + c->shared_bytes;
     if (c->groups * c->chunks == 1) {
         const int64_t parts = pieces(c->strips, c->each);
         begin_pass(&r, PLAIN);
@@ -466,7 +459,7 @@ int neap__cpu_reduce(const neap__call *call)
         run_chunks(&r, call->team, PLAIN);
         return NEAP_OK;
     }
-    r.shifts = r.partials + r.layout.partials;
+    r.shifts = r.partials + c->partials_bytes;
     run_chunks(&r, call->team, MAXIMA);
     run_chunks(&r, call->team, EXPONENTIALS);
     return NEAP_OK;

@@ -6,7 +6,8 @@
 
 /* ---- Reductions (reduce.c) ------------------------------------------------------- */
 
-typedef enum neap__reduction {
+/* The rows of reductions.def: neap__reduction of kernel.h. */
+enum {
     NEAP__REDUCE_none, /* of an operation that is no reduction */
 #define NEAP__REDUCTION(name, dtypes, cell, zero, fold, combine, finish)                 \
     NEAP__REDUCE_##name,
@@ -14,7 +15,7 @@ typedef enum neap__reduction {
 #undef NEAP__REDUCTION
     NEAP__REDUCTIONS,
     NEAP__REDUCE_logsumexp = NEAP__REDUCTIONS /* floats; max-shifted; empty: -inf */
-} neap__reduction;
+};
 
 /* in[0] x, out[0] the reduced values, in the order of fold.h. */
 typedef struct neap__reduce_args {
@@ -32,8 +33,10 @@ typedef struct neap__reduce_args {
         int64_t rounds, block, blocks; /* of a strip; elements of a length; of a round */
         int64_t width, across, strips; /* results of a strip; strips of a run; of all */
         int64_t each;                  /* strips of a part of the job */
-        int64_t chunk_rounds, chunk_blocks, groups, chunks; /* of a chunk; chunks of a
-                                                                strip: groups * chunks */
+        int64_t chunk_rounds, chunk_blocks; /* of a chunk, */
+        int64_t groups, chunks;             /* of which a strip has groups * chunks */
+        /* bytes of scratch: all chunks' cells, all that is shared; and a worker's */
+        size_t partials_bytes, shared_bytes, rounds_bytes, blocks_bytes, worker_bytes;
     } cut;
 } neap__reduce_args;
 /* With dtype, isa and reduction set, the rest. */

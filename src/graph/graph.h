@@ -10,7 +10,7 @@
 #ifndef NEAP_GRAPH_H
 #define NEAP_GRAPH_H
 
-#include "cpu/reduce.h"
+#include "cpu/kernel.h"
 
 typedef struct neap__op neap__op;
 
