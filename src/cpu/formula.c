@@ -208,8 +208,7 @@ static bool storable(const neap__formula *f, int x)
         if (f->store[s] == x)
             return false;
     return kind == NEAP__TERM_ELEMENT || kind == NEAP__TERM_FOLD ||
-           kind == NEAP__TERM_TAIL || kind == NEAP__TERM_SPREAD ||
-           kind == NEAP__TERM_PUT;
+           kind == NEAP__TERM_TAIL || kind == NEAP__TERM_SPREAD || kind == NEAP__TERM_PUT;
 }
 
 static void add_result(neap__formula *f, int x)

@@ -257,8 +257,8 @@ static void fold_groups(span *s, const neap__step *step, const char *x, void *to
                 fold_row(&pairs, p->count, x, step->width);
             else
                 fold_rows(&pairs, p->count, p->lanes, x, step->width);
-            memcpy(cells + (size_t)(g * p->lanes) * fold->cell, neap__pairwise_end(&pairs),
-                   (size_t)p->lanes * fold->cell);
+            memcpy(cells + (size_t)(g * p->lanes) * fold->cell,
+                   neap__pairwise_end(&pairs), (size_t)p->lanes * fold->cell);
         }
     fold->finish(s->values, p->count, cells, to);
 }
@@ -378,7 +378,8 @@ static void do_by_group(const span *s, const neap__step *step, const void **oper
         step->function(run, to, operands, step->params);
         to += run * step->width;
         for (int k = 0; k < 2; k++)
-            operands[k] = (const char *)operands[k] + (k == step->one ? from : run * from);
+            operands[k] =
+                (const char *)operands[k] + (k == step->one ? from : run * from);
     }
 }
 

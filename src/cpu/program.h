@@ -133,15 +133,15 @@ typedef enum neap__where {
 typedef struct neap__step {
     uint8_t kind; /* neap__term_kind; or NEAP__STEP_SCATTER */
     uint8_t dtype, width;
-    uint8_t inputs; /* 1 to 3 */
-    uint8_t where;  /* neap__where */
-    bool group;     /* over the groups */
-    int8_t one;     /* the operand that has one element, or -1 */
-    bool by_group;  /* one for each group */
+    uint8_t inputs;     /* 1 to 3 */
+    uint8_t where;      /* neap__where */
+    bool group;         /* over the groups */
+    int8_t one;         /* the operand that has one element, or -1 */
+    bool by_group;      /* one for each group */
     uint8_t from_width; /* bytes of an operand's element */
-    int16_t index;  /* of the register, result or buffer */
-    int16_t in[3];  /* below `loads`, that load; else step in - loads */
-    int16_t fold;   /* FOLD, TAIL: its place among its kind */
+    int16_t index;      /* of the register, result or buffer */
+    int16_t in[3];      /* below `loads`, that load; else step in - loads */
+    int16_t fold;       /* FOLD, TAIL: its place among its kind */
     neap__element *function;
     const struct neap__fold *folds;
     double params[2];
@@ -168,7 +168,8 @@ typedef struct neap__program {
     int64_t together; /* whole groups in a tile; 0: a group takes several tiles */
     int64_t lanes;    /* columns of a group: all of `inner`, or as many as fit a tile */
     int64_t split;    /* groups side by side: inner / lanes, rounded up */
-    int64_t part; /* groups of a part; plain: elements; apart: blocks (fold.h) of a group */
+    int64_t
+        part; /* groups of a part; plain: elements; apart: blocks (fold.h) of a group */
     int loads, steps, passes, stores, folds, tails, checks;
     int tiles, registers, kept; /* tile registers, registers of groups, buffers */
     neap__load *load;

@@ -226,7 +226,7 @@ typedef struct neap__domain {
 /* From whole facts; false where the operation is no formula at these shapes, and `bind`
  * has a kernel for it. */
 typedef bool neap__domain_of(const neap_node *n, const neap__fact *in,
-                            const neap__fact *out, neap__domain *domain);
+                             const neap__fact *out, neap__domain *domain);
 /* Writes the terms of the results from those of the inputs; errors stay in the formula. */
 typedef struct neap__composer {
     const neap_node *node;

@@ -60,9 +60,8 @@ bool neap__layout_axes(const neap__layout *l, const neap__shape *shape, bool gro
         place[k] = 0;
         wanted++;
         for (int j = 0; j < l->rank; j++)
-            place[k] = (int8_t)(place[k] +
-                                (l->from[j] >= 0 && l->from[j] < l->from[k] &&
-                                 !(groups && (l->folded >> j & 1))));
+            place[k] = (int8_t)(place[k] + (l->from[j] >= 0 && l->from[j] < l->from[k] &&
+                                            !(groups && (l->folded >> j & 1))));
     }
     if (wanted != count)
         return false;
@@ -120,8 +119,7 @@ static int load_input(const neap__binding *b, const neap__domain *domain,
 {
     const neap__fact *in = &b->in[k];
     if (k < NEAP__INPUTS && domain->in[k] != NEAP__OVER_DOMAIN) {
-        const neap__view view =
-            neap__layout_natural(l, (neap__extent)domain->in[k]);
+        const neap__view view = neap__layout_natural(l, (neap__extent)domain->in[k]);
         return neap__formula_load(f, in->dtype, &view);
     }
     int8_t axes[NEAP_MAX_RANK];
@@ -187,7 +185,8 @@ int64_t neap__domain_count(const neap__domain *domain)
     return count;
 }
 
-bool neap__domain_along(const neap_node *n, const neap__shape *shape, neap__domain *domain)
+bool neap__domain_along(const neap_node *n, const neap__shape *shape,
+                        neap__domain *domain)
 {
     const neap__value *given = neap__attribute(n, "axis");
     const int rank = shape->rank ? shape->rank : 1;
@@ -236,9 +235,9 @@ int neap__compose_fold(neap__composer *c, neap__reduction reduction, int x)
 
 int neap__narrowed(neap__composer *c, int x, neap_dtype dtype)
 {
-    return dtype_of(c, x) == dtype
-               ? x
-               : neap__formula_element(c->formula, NEAP__ELEMENT_cast, dtype, &x, 1, NULL);
+    return dtype_of(c, x) == dtype ? x
+                                   : neap__formula_element(c->formula, NEAP__ELEMENT_cast,
+                                                           dtype, &x, 1, NULL);
 }
 
 int neap__widened(neap__composer *c, int x)

@@ -39,13 +39,14 @@ void neap__formula_over(neap__formula *f, const neap__layout *l, neap__isa isa,
 int64_t neap__domain_count(const neap__domain *domain);
 /* Binds a node by itself: the program of its own formula. */
 neap__bind neap__bind_composed;
-#define NEAP__COMPOSES(domain_of, terms)                                                  \
-    NEAP__BOUND(neap__bind_composed), .skips_results = true, .domain = domain_of,          \
+#define NEAP__COMPOSES(domain_of, terms)                                                 \
+    NEAP__BOUND(neap__bind_composed), .skips_results = true, .domain = domain_of,        \
                                       .compose = terms
 
 /* The domain of an operation along one axis of the domain: the attribute "axis", or the
  * last. */
-bool neap__domain_along(const neap_node *n, const neap__shape *shape, neap__domain *domain);
+bool neap__domain_along(const neap_node *n, const neap__shape *shape,
+                        neap__domain *domain);
 
 /* ---- Terms ------------------------------------------------------------------------- */
 

@@ -28,7 +28,7 @@ static int infer_rows(neap__inference *i)
 
 /* A row's domain is input 0's shape, or that of the input after labels or a loss. */
 static bool domain_rows(const neap_node *n, const neap__fact *in, const neap__fact *out,
-                       neap__domain *domain)
+                        neap__domain *domain)
 {
     (void)in;
     return neap__domain_along(n, &out->shape, domain);
@@ -84,7 +84,8 @@ static void compose_softmax(neap__composer *c)
 {
     const int x = neap__widened(c, c->x[0]);
     const int e = NEAP__DO2(exp_difference, x, NEAP__REDUCE(max, x));
-    c->y[0] = neap__narrowed(c, NEAP__DO2(divide, e, NEAP__REDUCE(sum, e)), c->out->dtype);
+    c->y[0] =
+        neap__narrowed(c, NEAP__DO2(divide, e, NEAP__REDUCE(sum, e)), c->out->dtype);
 }
 
 static void softmax_gradient(neap__grad *g)
@@ -167,8 +168,7 @@ static void compose_log_softmax_gradient(neap__composer *c)
 {
     const int dy = neap__widened(c, c->x[0]);
     const int s = NEAP__DO(exp, neap__widened(c, c->x[1]));
-    const int dx =
-        NEAP__DO2(subtract, dy, NEAP__DO2(multiply, s, NEAP__REDUCE(sum, dy)));
+    const int dx = NEAP__DO2(subtract, dy, NEAP__DO2(multiply, s, NEAP__REDUCE(sum, dy)));
     c->y[0] = neap__narrowed(c, dx, c->out->dtype);
 }
 
@@ -224,7 +224,7 @@ static int infer_cross_entropy(neap__inference *i)
 }
 
 static bool domain_loss(const neap_node *n, const neap__fact *in, const neap__fact *out,
-                       neap__domain *domain)
+                        neap__domain *domain)
 {
     (void)out;
     domain->out[0] = NEAP__OVER_GROUPS;
@@ -277,7 +277,7 @@ static int infer_cross_entropy_gradient(neap__inference *i)
 }
 
 static bool domain_loss_gradient(const neap_node *n, const neap__fact *in,
-                                const neap__fact *out, neap__domain *domain)
+                                 const neap__fact *out, neap__domain *domain)
 {
     (void)in;
     domain->in[0] = NEAP__OVER_GROUPS;
@@ -354,7 +354,7 @@ static int infer_sparse(neap__inference *i)
 }
 
 static bool domain_sparse(const neap_node *n, const neap__fact *in, const neap__fact *out,
-                         neap__domain *domain)
+                          neap__domain *domain)
 {
     (void)out;
     domain->in[0] = domain->out[0] = NEAP__OVER_GROUPS;
@@ -406,7 +406,7 @@ static int infer_sparse_gradient(neap__inference *i)
 }
 
 static bool domain_sparse_gradient(const neap_node *n, const neap__fact *in,
-                                  const neap__fact *out, neap__domain *domain)
+                                   const neap__fact *out, neap__domain *domain)
 {
     (void)in;
     domain->in[0] = domain->in[1] = NEAP__OVER_GROUPS;
