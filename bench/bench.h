@@ -5,6 +5,7 @@
 
 #include "neap.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,19 +55,34 @@ static inline bench_text bench_aim(double value, double mark)
     return t;
 }
 
+/* With BENCH_FIGURES in the environment a program prints no tables, but a line for each
+ * figure: name, value and unit, apart by tabs (tools/compare.lua reads them). */
+static inline int bench_figures(void) { return getenv("BENCH_FIGURES") != NULL; }
+
+/* What only a reader of tables wants. */
+__attribute__((format(printf, 1, 2))) static inline void bench_say(const char *format,
+                                                                   ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (!bench_figures())
+        vprintf(format, arguments);
+    va_end(arguments);
+    fflush(stdout);
+}
+
 /* A line of a table. */
 static inline void bench_row(const char *what, double value, const char *unit,
                              double mark)
 {
-    printf("  %-48s %8.3f %-3s %s\n", what, value, unit, bench_aim(value, mark).text);
+    if (bench_figures())
+        printf("%s\t%.9g\t%s\n", what, value, unit);
+    else
+        printf("  %-48s %8.3f %-3s %s\n", what, value, unit, bench_aim(value, mark).text);
     fflush(stdout);
 }
 
-static inline void bench_title(const char *title)
-{
-    printf("\n%s\n", title);
-    fflush(stdout);
-}
+static inline void bench_title(const char *title) { bench_say("\n%s\n", title); }
 
 /* ---- neap -------------------------------------------------------------------------- */
 

@@ -224,17 +224,20 @@ static void compiling(void)
                   {"tree", tree}};
     bench_title(
         "Compiling a plan: microseconds per node, for graphs of about so many nodes");
-    printf("  %-38s %8s %8s %8s %8s\n", "", "1000", "10000", "100000", "1000000");
+    bench_say("  %-38s %8s %8s %8s %8s\n", "", "1000", "10000", "100000", "1000000");
     for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; i++) {
         double most = 0;
-        printf("  %-38s", graphs[i].name);
+        bench_say("  %-38s", graphs[i].name);
         for (size_t size = 1000; size <= 1000000; size *= 10) {
             double each = compile(graphs[i].build, size);
+            char name[80];
             most = each > most ? each : most;
-            printf(" %8.3f", each);
-            fflush(stdout);
+            snprintf(name, sizeof name, "compiling %zu: %s", size, graphs[i].name);
+            if (bench_figures())
+                bench_row(name, each, "us", 0);
+            bench_say(" %8.3f", each);
         }
-        printf("   %s\n", bench_aim(most, 10).text);
+        bench_say("   %s\n", bench_aim(most, 10).text);
     }
 }
 

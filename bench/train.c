@@ -195,9 +195,9 @@ int main(int argc, char **argv)
     product products[PRODUCTS];
     double flops = list_products(products);
     bench_title("A training step of a 784-512-512-10 network at batch 128");
-    printf("  %.1f million operations; neap for %s, OpenBLAS for %s\n", flops * 1e-6,
-           config.isa, openblas_get_corename());
-    printf("  %-30s %8s %9s %9s %8s\n", "", "ms", "GFLOP/s", "sgemm", "ratio");
+    bench_say("  %.1f million operations; neap for %s, OpenBLAS for %s\n", flops * 1e-6,
+              config.isa, openblas_get_corename());
+    bench_say("  %-30s %8s %9s %9s %8s\n", "", "ms", "GFLOP/s", "sgemm", "ratio");
     for (int threads = 1; threads <= MOST_THREADS && threads <= config.processors;
          threads++) {
         openblas_set_num_threads(threads);
@@ -212,11 +212,16 @@ int main(int argc, char **argv)
             network_free(&n);
             double seconds = bench_median(own, REPEATS),
                    median = bench_median(ratio, REPEATS);
-            printf("  %-20s %d thread%c %8.3f %9.1f %9.1f %8.2f  %s\n", optimizers[k],
-                   threads, threads > 1 ? 's' : ' ', 1e3 * seconds,
-                   1e-9 * flops / seconds, 1e-9 * flops / bench_median(blas, REPEATS),
-                   median, bench_aim(median, -0.85).text);
-            fflush(stdout);
+            char name[80];
+            snprintf(name, sizeof name, "%-20s %d thread%c", optimizers[k], threads,
+                     threads > 1 ? 's' : ' ');
+            if (bench_figures()) {
+                bench_row(name, 1e3 * seconds, "ms", 0);
+                bench_row(name, median, "of sgemm", 0);
+            }
+            bench_say("  %s %8.3f %9.1f %9.1f %8.2f  %s\n", name, 1e3 * seconds,
+                      1e-9 * flops / seconds, 1e-9 * flops / bench_median(blas, REPEATS),
+                      median, bench_aim(median, -0.85).text);
         }
     }
     return 0;

@@ -1,19 +1,47 @@
---- Graphs put together at random, from a seed: whatever the passes and the threads, each gives the
--- same bits, leaves the same variables, and has the gradient that its values have.
+--- Graphs put together at random, from a seed: whatever the passes and the threads, each gives what
+-- a plain evaluator gives (random/evaluate.lua), the same bits, leaves the same variables, and has
+-- the gradient that its values have.
+--
+-- For a long run: NEAP_RANDOM_GRAPHS=5000, from the seed NEAP_RANDOM_FIRST on; NEAP_RANDOM_KNOWN=1
+-- runs the seeds of random/known.lua too. A failure tells its seed and a small script.
 local helper = require "helper"
 local neap = require "neap"
+local check = require "random.check"
+local dice = require "random.graph".dice
+local host = require "random.host"
+local known = require "random.known"
+local script = require "random.script"
+local shrink = require "random.shrink"
 
---- A generator of whole numbers in [0, count).
-local function dice(seed)
-  local drawn = 0
-  return function(count)
-    drawn = drawn + 1
-    return helper.bits(seed, drawn) % count
+local FIRST <const> = math.tointeger(tonumber(os.getenv "NEAP_RANDOM_FIRST" or 1))
+local GRAPHS <const> = math.tointeger(tonumber(os.getenv "NEAP_RANDOM_GRAPHS" or 240))
+local ALL <const> = os.getenv "NEAP_RANDOM_KNOWN" ~= nil
+
+describe("a random graph of sizes, effects and feeds", function()
+  local counts, open = check.counts(), host.open()
+
+  for seed = FIRST, FIRST + GRAPHS - 1 do
+    local test = known[seed] and not ALL and pending or it
+    test(("gives what the plain evaluator gives (seed %d)"):format(seed), function()
+      local trial = check.trial(seed, {
+        hosts = seed % 4 >= 2, writes = seed % 2 == 1, computed = seed % 5 > 0, open = open,
+      })
+      if check.run(trial, counts) then
+        local small, wrong, at = shrink(trial)
+        error(("seed %d: %s\n\n%s"):format(seed, wrong, script.whole(small, at)), 0)
+      end
+    end)
   end
-end
+
+  it("is seldom one whose values are in doubt", function()
+    assert.is_true(counts.ran > 10 * counts.failed)
+    assert.is_true(counts.failed > counts.unsure)
+  end)
+end)
 
 local UNARY <const> = { "tanh", "sigmoid", "relu", "abs", "negative", "identity", "softmax" }
 local BINARY <const> = { "add", "subtract", "multiply", "maximum", "minimum" }
+local MODES <const> = { "constant", "symmetric", "edge" }
 local REDUCTIONS <const> = { "reduce_sum", "reduce_mean", "reduce_max", "reduce_logsumexp" }
 
 local function broadcasts(a, b)
@@ -31,7 +59,7 @@ end
 local function grown(nodes, roll)
   local x, y = nodes[roll(#nodes) + 1], nodes[roll(#nodes) + 1]
   local shape, rank = x.shape, x.rank
-  local kind = roll(14)
+  local kind = roll(18)
   if kind <= 2 then
     local op = UNARY[roll(#UNARY) + 1]
     return (op ~= "softmax" or rank > 0) and neap[op](x) or nil
@@ -57,6 +85,20 @@ local function grown(nodes, roll)
   elseif kind == 13 and rank == 1 and shape[1] >= 3 then
     local taken = neap.slice(x, { 1 }, { shape[1] - 2 })
     return roll(2) == 1 and taken or neap.gather(x, neap.tensor({ 2, 0, 2 }, "int64"))
+  elseif kind == 14 and rank > 0 and x.size < 100 then
+    local paddings = {}
+    for axis = 1, rank do
+      paddings[axis] = { roll(2), roll(2) }
+    end
+    return neap.pad(x, paddings, MODES[roll(#MODES) + 1])
+  elseif kind == 15 and rank > 0 then
+    return neap.roll(x, { roll(7) - 3, 1 }, { roll(rank), 0 })
+  elseif kind == 16 and rank > 0 then
+    return neap.strided_slice(x, { false }, { false }, { -1 - roll(2) })
+  elseif kind == 17 and rank == 2 and y.rank == 2 then
+    local a, b = roll(2), roll(2)
+    return shape[a + 1] == y.shape[b + 1]
+      and neap.tanh(neap.tensordot(x, y, { { a }, { b } })) or nil
   end
 end
 

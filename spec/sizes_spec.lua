@@ -30,6 +30,55 @@ describe("a size that is a node", function()
     assert.same({ 8, 4 }, neap.zeros(neap.shape(x) * ids { 2, 2 }).shape)
   end)
 
+  it("may be computed from floats", function()
+    local x = neap.placeholder("float32", { -1, 3 })
+    local scale = neap.placeholder("float32", {})
+    local wide = neap.cast(neap.cast(neap.shape(x), "float32") * 1.5, "int64")
+    assert.same({ -1, 4 }, neap.zeros(wide).shape)
+    local scaled = neap.ones(neap.cast(neap.cast(neap.shape(x), "float32") * scale, "int64"))
+    assert.same({ -1, -1 }, scaled.shape)
+    local session <close> = neap.session(graph)
+    for rows = 0, 3 do
+      local feeds = { [x] = neap.tensor.zeros { rows, 3 }, [scale] = 2.5 }
+      assert.same({ rows * 3 // 2, 4 }, session:run(neap.zeros(wide), feeds).shape)
+      assert.same({ rows * 5 // 2, 7 }, session:run(scaled, feeds).shape)
+      -- A fed float that a size hangs on specialises the plan: there is one stage.
+      assert.is_nil(session:explain(scaled, feeds):find("then what is planned", 1, true))
+      feeds[scale] = 0.5
+      assert.same({ rows // 2, 1 }, session:run(scaled, feeds).shape)
+    end
+  end)
+
+  it("may be picked from a long list", function()
+    local list = {}
+    for i = 1, 1000 do
+      list[i] = i
+    end
+    local at = neap.constant({ 1, 6, 2 }, "int64")
+    assert.same({ 2, 7, 3 }, neap.zeros(neap.gather(neap.constant(list, "int64"), at)).shape)
+    local fed = neap.placeholder("int64", { 1000 })
+    local y = neap.zeros(neap.gather(fed * 2, at))
+    local session <close> = neap.session(graph)
+    assert.same({ 4, 14, 6 }, session:run(y, { [fed] = ids(list) }).shape)
+    list[7] = 5
+    assert.same({ 4, 10, 6 }, session:run(y, { [fed] = ids(list) }).shape)
+  end)
+
+  it("that is stored between runs does not look into what was fed", function()
+    -- The plan of the second stage hangs on a value that the first one only passes on.
+    local x, n = neap.placeholder("float32", { -1 }), neap.placeholder("int64", { 1 })
+    local size = neap.cast(neap.reduce_sum(x), "int64")
+    local y = neap.zeros(neap.concat({ n, neap.reshape(size, { 1 }) }, 0))
+    local session <close> = neap.session(graph)
+    for _ = 1, 3 do
+      for count = 1, 3 do
+        local feeds = { [x] = neap.tensor { 1, 1 }, [n] = ids { count } }
+        assert.same({ count, 2 }, session:run(y, feeds).shape)
+        collectgarbage()
+      end
+    end
+  end)
+
   it("may be fed", function()
     local x = neap.placeholder("float32", { -1 })
     local shape = neap.placeholder("int64", { 2 })

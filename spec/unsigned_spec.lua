@@ -165,6 +165,33 @@ describe("the unsigned dtypes", function()
     end)
   end)
 
+  it("are drawn up to the ends of 64 bits", function()
+    neap.graph():as_default()
+    local session <close> = neap.session { seed = 5 }
+    local bits = session:run(neap.random_uniform({ 1000 }, 2.0 ^ 63, 2.0 ^ 64, "uint64")):tobytes()
+    local high = 0
+    for i = 1, 1000 do
+      local number = string.unpack("<i8", bits, 8 * i - 7)
+      assert.is_true(number < 0) -- as an integer with a sign: 2^63 and more
+      high = high + (number >= -(1 << 62) and 1 or 0)
+    end
+    assert.is_true(high > 400 and high < 600)
+    local signed = session:run(neap.random_uniform({ 1000 }, math.mininteger, 2.0 ^ 63, "int64"))
+    local below = 0
+    for _, number in ipairs(signed) do
+      below = below + (number < 0 and 1 or 0)
+    end
+    assert.is_true(below > 400 and below < 600)
+    for _, wrong in ipairs {
+      { -1, 2, "uint64" }, { 0, 2.0 ^ 65, "uint64" }, { 0, 2.0 ^ 64, "int64" }, { 5, 5, "uint64" },
+      { 2.0 ^ 64, 2.0 ^ 64, "uint64" }, { math.mininteger, math.mininteger, "int64" },
+    } do
+      assert.has_error(function()
+        neap.random_uniform({ 2 }, table.unpack(wrong))
+      end)
+    end
+  end)
+
   it("are one_hot's, fill's and NPY's", function()
     neap.graph():as_default()
     local session <close> = neap.session()

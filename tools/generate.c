@@ -2,12 +2,12 @@
  *
  *   generate header      structs of options and prototypes, for the generated section of
  *                        neap.h
- *   generate builders    src/ops/builders.c
+ *   generate builders    src/ops/builders.c: these, and the table of names
  *
  * A builder takes the graph, the inputs, the required attributes, the options where there
  * are any, where there are several results an array for them, and the error. Operations
  * that are special or internal have none. */
-#include "neap.h"
+#include "base/base.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -126,8 +126,8 @@ static const struct {
                           "neap__option_floats", true, false},
     [NEAP_KIND_PAIRS] = {"const neap_pair *", "neap_attribute_pairs",
                          "neap__option_pairs", true, false},
-    [NEAP_KIND_BODY] = {"neap_body *", "neap_attribute_body", "neap__option_body",
-                        false, false},
+    [NEAP_KIND_BODY] = {"neap_body *", "neap_attribute_body", "neap__option_body", false,
+                        false},
 };
 
 /* The kind whose C type serves for a row; NEAP_KIND_NONE: a neap_attribute, which can be
@@ -425,6 +425,30 @@ static bool put_builder(const neap_op_info *op)
     return true;
 }
 
+/* ---- The table of names ---------------------------------------------------------- */
+
+/* Half of the slots stay free, so that few names are looked at. */
+static void put_slots(void)
+{
+    static const char *slots[1 << 12];
+    size_t count = 1, total = neap_op_count();
+    while (count < 2 * total)
+        count *= 2;
+    for (size_t i = 0; i < total; i++) {
+        size_t slot = neap__hash_name(neap_op_at(i)->name) & (count - 1);
+        while (slots[slot])
+            slot = (slot + 1) & (count - 1);
+        slots[slot] = neap_op_at(i)->name;
+    }
+    printf("\nconst size_t neap__op_slot_count = %zu, neap__op_slotted = %zu;\n"
+           "const neap__op *const neap__op_slots[%zu] = {\n",
+           count, total, count);
+    for (size_t i = 0; i < count; i++)
+        if (slots[i])
+            printf("    [%zu] = &neap__op_%s,\n", i, slots[i]);
+    printf("};\n");
+}
+
 int main(int argc, char **argv)
 {
     bool header = argc == 2 && !strcmp(argv[1], "header");
@@ -433,9 +457,9 @@ int main(int argc, char **argv)
         return 2;
     }
     if (!header)
-        printf("/* builders.c - one function for each operation. Generated from the "
-               "descriptors by\n"
-               " * `make generate`: do not edit. */\n"
+        printf("/* builders.c - one function for each operation, and the table of their "
+               "names.\n"
+               " * Generated from the descriptors by `make generate`: do not edit. */\n"
                "#include \"ops/ops.h\"\n"
                "\n/* clang-format off */\n");
     for (size_t i = 0; i < neap_op_count(); i++) {
@@ -448,5 +472,7 @@ int main(int argc, char **argv)
             return 1;
         }
     }
+    if (!header)
+        put_slots();
     return fflush(stdout) ? 1 : 0;
 }

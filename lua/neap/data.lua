@@ -91,22 +91,6 @@ local function number_of(field)
   return word == "inf" and sign * math.huge or word == "nan" and 0 / 0 or nil
 end
 
--- The whole number that a field spells from 2^63 to 2^64 - 1, as a tensor of uint64: Lua has no
--- integer for it. nil if it spells none.
-local function large_number(field)
-  local digits = field:match("^%+?0*(%d+)$")
-  if not digits or #digits < 19 or #digits > 20 then
-    return nil
-  end
-  local value = tonumber(digits:sub(1, -2))
-  local last = digits:byte(-1) - 48
-  local most = 1844674407370955161 -- (2^64 - 1) // 10; the digit behind it is 5
-  if value > most or value == most and last > 5 then
-    return nil
-  end
-  return neap.tensor.frombytes(string.pack("=i8", value * 10 + last), "uint64", {})
-end
-
 -- The records of a CSV text, one at each call but for empty lines: a sequence of fields, the number
 -- of its first line, and what is wrong with it. Blanks and double quotes around a field are taken
 -- off; within quotes a separator and a line break are characters as any other, and "" is a quote.
@@ -206,8 +190,8 @@ function data.csv(path, options, ...)
   if not separates(separator) then
     error(("csv: argument 'separator': one character expected that is not part of numbers, quotes "
       .. "or line breaks, got %s"):format(shown(separator)), 2)
-  elseif dtype == "bool" then
-    fail("csv: argument 'dtype': a dtype of numbers expected, got %s", shown(dtype))
+  elseif dtype == "bool" or dtype == "uint64" then -- a number of Lua ends at 2^63 - 1
+    fail("csv: argument 'dtype': a dtype of numbers that Lua has expected, got %s", shown(dtype))
   end
   local text, message = read_file(path)
   if not text then
@@ -230,11 +214,8 @@ function data.csv(path, options, ...)
         if not value then
           return wrong("column %d: %s is not a number", column, shown(field))
         elseif integers and math.type(value) == "float" and math.abs(value) >= 0x1p53 then
-          value = dtype == "uint64" and large_number(field)
-          if not value then
-            return wrong("column %d: %s is not exact: an integer without dot or exponent, "
-              .. "which %s holds, expected", column, shown(field), dtype)
-          end
+          return wrong("column %d: %s is not exact: an integer without dot or exponent, "
+            .. "which %s holds, expected", column, shown(field), dtype)
         end
         count = count + 1
         values[count] = value

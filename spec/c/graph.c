@@ -432,6 +432,40 @@ static void spec_host(void)
     CHECK(released == 1);
 }
 
+/* More operations than a graph has chains of their names, of twelve inputs each. */
+static void spec_many_host(void)
+{
+    enum { MANY = 300 };
+    neap_error err = NEAP_ERROR_INIT;
+    neap_graph *g = neap_graph_new(&err);
+    neap_node *x = input(g, NEAP_FLOAT32, 0, NULL, "x"), *all[12];
+    for (int i = 0; i < 12; i++)
+        all[i] = x;
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op_%d", i);
+        const neap_op op = {.size = sizeof op,
+                            .name = name,
+                            .inputs = "a b c d e f g h i j k l",
+                            .result_count = 1,
+                            .compute = compute_nothing};
+        CHECK(!neap_graph_op(g, name));
+        CHECK(!neap_graph_register(g, &op, &err));
+        CHECK(neap_graph_register(g, &op, &err) == NEAP_EARG);
+        err.code = 0;
+    }
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "op_%d", i);
+        CHECK_TEXT(neap_graph_op(g, name)->name, name);
+        neap_node *n = neap_build(g, name, all, 12, NULL, 0, NULL, NULL, 0, &err);
+        CHECK(n && neap_node_input_count(n) == 12);
+        CHECK_TEXT(neap_node_op(n), name);
+    }
+    CHECK(!neap_graph_op(g, "op_300") && !neap_graph_op(g, ""));
+    neap_graph_free(g);
+}
+
 /* ---- Gradients as graph ---------------------------------------------------------- */
 
 static void spec_gradients(void)
@@ -577,6 +611,7 @@ int main(void)
     spec_attributes();
     spec_errors();
     spec_host();
+    spec_many_host();
     spec_gradients();
     spec_optimizers();
     spec_large();

@@ -110,6 +110,9 @@ static void spec_lowering(const neap__op *op)
 
 static void spec_descriptors(void)
 {
+    CHECK(neap__op_slotted == neap__op_total &&
+          neap__op_slot_count >= 2 * neap__op_total);
+    CHECK(!neap__op_named("") && !neap__op_named("ad") && !neap__op_named("addd"));
     for (size_t i = 0; i < neap__op_total; i++) {
         const neap__op *op = neap__ops[i];
         const int failed = atomic_load(&check_failed);
@@ -196,8 +199,11 @@ static const char *fact_text(char buffer[400], const neap_node *n)
     const neap__known *k = n->fact.known;
     for (int i = 0; k && i < k->count; i++) {
         neap__text_add(&t, i ? " " : " [");
-        if (k->mask >> i & 1)
-            neap__text_add(&t, "%lld", (long long)k->values[i]);
+        if (neap__knows(k, i) && neap__is_floating(k->dtype))
+            neap__text_number(
+                &t, neap__element_number(k->dtype, neap__known_element(k, i), 0), -1);
+        else if (neap__knows(k, i))
+            neap__text_add(&t, "%lld", (long long)neap__known_integer(k, i));
         else
             neap__text_add(&t, "?");
     }
@@ -209,7 +215,7 @@ static const example inferences[] = {
     {"placeholder", {NULL}, {{0}}, "float32 unknown"},
     {"placeholder", {NULL}, {INTS("shape", 2, -1)}, "float32 (2, ?)"},
     {"placeholder", {NULL}, {EMPTY("shape"), DTYPE("dtype", NEAP_BOOL)}, "bool ()"},
-    {"zeros", {NULL}, {INTS("shape", 2, 0)}, "float32 (2, 0)"},
+    {"zeros", {NULL}, {INTS("shape", 2, 0)}, "float32 (2, 0) []"},
     {"ones",
      {NULL},
      {INTS("shape", 3), DTYPE("dtype", NEAP_INT32)},
@@ -748,6 +754,82 @@ static void spec_known(void)
     neap_graph_free(g);
 }
 
+/* Floats, choices, any rank: what is rounded the same way everywhere. */
+static void spec_known_numbers(void)
+{
+    char buffer[400];
+    neap_graph *g = neap_graph_new(NULL);
+    neap_node *s = one(g, "shape", input(g, "? 8 5"), NULL, 0);
+    const neap_attribute to_float = DTYPE("dtype", NEAP_FLOAT32),
+                         to_int = DTYPE("dtype", NEAP_INT64);
+    neap_node *f = one(g, "cast", s, &to_float, 1);
+    neap_node *half = whole(g, NEAP_FLOAT32, 0, NULL, (const float[]){0.5F});
+    KNOWN(f, "float32 (3,) [? 8 5]");
+    KNOWN(two(g, "multiply", f, half, NULL, 0), "float32 (3,) [? 4 2.5]");
+    KNOWN(two(g, "floor_divide", f, half, NULL, 0), "float32 (3,) [? 16 10]");
+    KNOWN(one(g, "cast", two(g, "multiply", f, half, NULL, 0), &to_int, 1),
+          "int64 (3,) [? 4 2]");
+    KNOWN(one(g, "sqrt", two(g, "divide", f, half, NULL, 0), NULL, 0),
+          "float32 (3,) [? 4 3.1622776985168457]");
+    KNOWN(two(g, "less", f, two(g, "add", f, half, NULL, 0), NULL, 0),
+          "bool (3,) [? 1 1]");
+    neap_node *five = whole(g, NEAP_INT64, 0, NULL, LIST(5));
+    neap_node *choice[] = {two(g, "greater", s, five, NULL, 0), s, five};
+    KNOWN(neap_build(g, "where", choice, 3, NULL, 0, NULL, NULL, 0, NULL),
+          "int64 (3,) [? 8 5]");
+    KNOWN(two(g, "divide", s, five, NULL, 0), "float32 (3,) [? 1.600000023841858 1]");
+    /* The last bit of these is the instruction set's. */
+    KNOWN(one(g, "exp", f, NULL, 0), "float32 (3,)");
+    KNOWN(two(g, "pow", f, half, NULL, 0), "float32 (3,)");
+    KNOWN(two(g, "pow", s, five, NULL, 0), "int64 (3,) [? 32768 3125]");
+
+    neap_node *square =
+        whole(g, NEAP_INT32, 2, LIST(2, 2), (const int32_t[]){1, 2, 3, 4});
+    neap_node *row = whole(g, NEAP_INT32, 1, LIST(2), (const int32_t[]){10, 0});
+    KNOWN(two(g, "add", square, row, NULL, 0), "int32 (2, 2) [11 2 13 4]");
+    KNOWN(two(g, "floor_divide", square, row, NULL, 0), "int32 (2, 2) [0 ? 0 ?]");
+    KNOWN(one(g, "transpose", square, NULL, 0), "int32 (2, 2)");
+    neap_node *top = whole(g, NEAP_UINT64, 1, LIST(2), (const uint64_t[]){UINT64_MAX, 3});
+    neap_node *wrapped = two(g, "add", top, top, NULL, 0);
+    CHECK(neap__element_unsigned(NEAP_UINT64, neap__known_element(wrapped->fact.known, 0),
+                                 0) == UINT64_MAX - 1);
+
+    /* Up to 1,024 elements; one element stands for all where they are equal. */
+    static int64_t many[NEAP__KNOWN + 1];
+    for (int i = 0; i <= NEAP__KNOWN; i++)
+        many[i] = i;
+    neap_node *most = whole(g, NEAP_INT64, 1, LIST(NEAP__KNOWN), many);
+    neap_node *more = whole(g, NEAP_INT64, 1, LIST(NEAP__KNOWN + 1), many);
+    neap_node *sum = two(g, "add", most, five, NULL, 0);
+    CHECK(neap__known_all(sum->fact.known) && sum->fact.known->count == NEAP__KNOWN);
+    for (int i = 0; i < NEAP__KNOWN; i++)
+        CHECK(neap__known_integer(sum->fact.known, i) == i + 5);
+    CHECK(!more->fact.known && !two(g, "add", more, five, NULL, 0)->fact.known);
+    const neap_attribute last[] = {INTS("begin", NEAP__KNOWN - 2), INTS("size", 2)};
+    KNOWN(one(g, "slice", most, last, 2), "int64 (2,) [1022 1023]");
+    const neap_attribute dims = INTS("shape", 20, 50);
+    neap_node *ones = neap_build(g, "ones", NULL, 0, &dims, 1, NULL, NULL, 0, NULL);
+    CHECK(ones->fact.known && ones->fact.known->uniform &&
+          ones->fact.known->count == 1000);
+    const neap_attribute flat = INTS("shape", -1);
+    neap_node *hundred = one(g, "reshape", ones, &flat, 1);
+    const neap_attribute few[] = {INTS("begin", 700), INTS("size", 2)};
+    KNOWN(one(g, "slice", two(g, "add", hundred, half, NULL, 0), few, 2),
+          "float32 (2,) [1.5 1.5]");
+    /* A list whose 70th element is open: that is told word by word. */
+    const neap_attribute axis = INT("axis", 0),
+                         begin[] = {INTS("begin", 0), INTS("size", 1)};
+    const neap_attribute seventy[] = {INTS("begin", 0), INTS("size", 70)};
+    neap_node *list = two(g, "concat", one(g, "slice", most, seventy, 2), s, &axis, 1);
+    CHECK(!neap__known_all(list->fact.known) && !neap__knows(list->fact.known, 70) &&
+          neap__knows(list->fact.known, 71) &&
+          neap__known_integer(list->fact.known, 71) == 8);
+    const neap_attribute near[] = {INTS("begin", 68), INTS("size", 4)};
+    KNOWN(one(g, "slice", list, near, 2), "int64 (4,) [68 69 ? 8]");
+    KNOWN(one(g, "slice", list, begin, 2), "int64 (1,) [0]");
+    neap_graph_free(g);
+}
+
 /* ---- Products ---------------------------------------------------------------------- */
 
 static void spec_products(void)
@@ -788,6 +870,7 @@ int main(void)
     spec_errors();
     spec_updates();
     spec_known();
+    spec_known_numbers();
     spec_products();
     return check_report();
 }

@@ -188,6 +188,8 @@ static inline uint64_t neap__mix(uint64_t hash, uint64_t value)
     return hash ^ (hash >> 32);
 }
 uint64_t neap__hash_bytes(const void *bytes, size_t length);
+/* Of a name, the same on every machine: Fowler, Noll and Vo's 1a. */
+uint32_t neap__hash_name(const char *name);
 
 /* ---- Random numbers (random.c): Philox 4x32-10 ------------------------------------- */
 

@@ -20,3 +20,11 @@ uint64_t neap__hash_bytes(const void *bytes, size_t length)
     }
     return hash;
 }
+
+uint32_t neap__hash_name(const char *name)
+{
+    uint32_t hash = UINT32_C(2166136261);
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT32_C(16777619);
+    return hash;
+}

@@ -16,14 +16,17 @@ typedef struct neap__op neap__op;
 
 /* ---- Facts: what is known of a value before it is computed ----------------------- */
 
-/* The values of an integer tensor of rank at most 1 (and at most NEAP__KNOWN
- * elements), element by element where known: it is how shapes travel through
- * arithmetic. Immutable; lives in an arena. */
-#define NEAP__KNOWN 16
+/* The elements of a value of at most NEAP__KNOWN, in row-major order, as far as they are
+ * known: it is how shapes, and what they are computed from, travel through arithmetic.
+ * Immutable once it is a fact's. What it points to lies in an arena, or is the memory of a
+ * tensor, and lives as long as the fact. */
+#define NEAP__KNOWN 1024
 typedef struct neap__known {
-    int count;
-    uint32_t mask; /* bit i: element i is known */
-    int64_t values[NEAP__KNOWN];
+    neap_dtype dtype;
+    int count;      /* elements */
+    bool uniform;   /* `data` is one element, which stands for all */
+    void *data;     /* of those that are not known anything */
+    uint64_t *mask; /* bit e % 64 of word e / 64: element e is known; NULL: all are */
 } neap__known;
 
 typedef struct neap__fact {
@@ -34,8 +37,39 @@ typedef struct neap__fact {
 
 static inline bool neap__known_all(const neap__known *k) /* every element */
 {
-    return k && k->mask == (k->count >= 32 ? UINT32_MAX : (UINT32_C(1) << k->count) - 1);
+    return k && !k->mask;
 }
+static inline bool neap__knows(const neap__known *k, int64_t e)
+{
+    return k && (!k->mask || (k->mask[e >> 6] >> (e & 63) & 1));
+}
+
+/* ---- What is known (known.c) ----------------------------------------------------- */
+
+/* The elements of a value that may be known; -1 where it is open, or has too many. */
+int64_t neap__knowable(neap_dtype dtype, const neap__shape *shape);
+/* Elements at hand: all are known, where they lie; NULL, too, where they are too many. */
+const neap__known *neap__known_of(neap_dtype dtype, const neap__shape *shape,
+                                  const void *data, neap__arena *arena, neap_error *err);
+const neap__known *neap__known_at(neap__arena *arena, neap_dtype dtype, int64_t count,
+                                  const void *data, bool uniform, neap_error *err);
+/* Elements to be put in one by one, of which none is known yet; at the end NULL if none
+ * is. */
+neap__known *neap__known_new(neap__arena *arena, neap_dtype dtype, int64_t count,
+                             neap_error *err);
+void neap__known_put(neap__known *k, int64_t e, const void *element);
+const neap__known *neap__known_end(neap__known *k);
+const void *neap__known_element(const neap__known *k, int64_t e);
+/* An element of an integer dtype. */
+static inline int64_t neap__known_integer(const neap__known *k, int64_t e)
+{
+    return neap__element_integer(k->dtype, neap__known_element(k, e), 0);
+}
+/* All elements, one behind the other. */
+void neap__known_read(const neap__known *k, void *elements);
+/* A copy that lies in the arena with its elements. */
+const neap__known *neap__known_keep(neap__arena *arena, const neap__known *k,
+                                    neap_error *err);
 
 /* ---- Attribute values ------------------------------------------------------------ */
 
@@ -83,7 +117,7 @@ struct neap_node {
     neap_node **controls;
     uint32_t input_count, control_count;
     uint32_t data_inputs; /* of input_count: those of the signature */
-    uint32_t absent; /* bit i: the signature's input i is not given, but a later one is */
+    uint32_t absent; /* bit i: the signature's input i is not given, something follows */
     neap__fact fact; /* of its one result; no value where there are several or none */
     neap__fact *results;   /* where neap__several: each has a `result` node; else NULL */
     uint32_t result_count; /* of `results` */
@@ -203,7 +237,7 @@ typedef enum neap__dtype_rule {
                    NEAP__SAME */
 } neap__dtype_rule;
 
-#define NEAP__INPUTS 6 /* named inputs at most */
+#define NEAP__INPUTS 12 /* named inputs at most */
 
 struct neap__op {
     neap_op_info info;
@@ -297,8 +331,9 @@ struct neap_graph {
     size_t bucket_count, name_count;
     struct neap__frame *frames; /* scopes and controls now open, the innermost first */
     struct neap__frame *floor;  /* the innermost that a callback found: it stays open */
-    struct neap__host_op *host_ops; /* registered by the host, the newest first */
-    const char *file;               /* of new nodes, with `line`; NULL: not known */
+    struct neap__host_op *host_ops;     /* registered by the host, the newest first */
+    struct neap__host_op **host_chains; /* the same by the hash of names; NULL: none */
+    const char *file;                   /* of new nodes, with `line`; NULL: not known */
     int32_t line;
     struct neap__file *files; /* every file told, each once */
     void *caller;
@@ -396,6 +431,8 @@ void neap__name_drop(neap_graph *g, neap__name *name, neap__name *base);
  * the code told. */
 int neap__attributes_set(neap_node *n, neap__value *values, const neap_attribute *given,
                          size_t count, neap_error *err);
+/* What the value points to is there: EARG "attribute "x": integers expected, got NULL". */
+int neap__attribute_whole(const neap_attribute *given, const char *name, neap_error *err);
 /* A value as an attribute of that name, to be shown or given to another node; what it
  * points to is the node's. */
 neap_attribute neap__attribute_of(const neap_node *n, const char *name,
@@ -410,8 +447,9 @@ void neap__attributes_drop(const neap_node *n);
 
 /* ---- Operations of the host (host.c) --------------------------------------------- */
 
+#define NEAP__HOST_CHAINS 64
 typedef struct neap__host_op {
-    struct neap__host_op *next;
+    struct neap__host_op *next, *chain;
     neap__op op;
     neap_op host;
 } neap__host_op;

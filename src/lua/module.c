@@ -27,6 +27,7 @@ static void push_core(lua_State *L, const struct neap__lua_module *m)
     lua_newtable(L);
     neap__lua_open_core(L);
     neap__lua_open_train(L);
+    neap__lua_open_control(L);
     neap__lua_get(L, STATE_MODULE);
     lua_setfield(L, -2, "neap");
     for (int i = 0; is_public(m) && neap__lua_modules[i].name; i++) {
@@ -82,11 +83,38 @@ static void push_loader(lua_State *L, int index)
     lua_pushcclosure(L, load_module, 2);
 }
 
+/* The functions of neap that are written in Lua, and where. */
+static const struct {
+    const char *name, *module;
+} written_in_lua[] = {{"cond", "neap._control"}, {"while_loop", "neap._control"}};
+
+static bool push_written(lua_State *L, const char *name)
+{
+    const size_t count = sizeof written_in_lua / sizeof *written_in_lua;
+    size_t which = 0;
+    while (which < count && strcmp(written_in_lua[which].name, name))
+        which++;
+    for (int i = 0; which < count && neap__lua_modules[i].name; i++) {
+        if (strcmp(neap__lua_modules[i].name, written_in_lua[which].module))
+            continue;
+        push_loader(L, i);
+        lua_call(L, 0, 1);
+        lua_getfield(L, -1, name);
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 1); /* found at once from now on */
+        return true;
+    }
+    return false;
+}
+
 /* `__index` of the module's table: neap.train and its like, loaded when they are asked
  * for. */
 static int module_index(lua_State *L)
 {
     const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+    if (name && push_written(L, name))
+        return 1;
     for (int i = 0; name && neap__lua_modules[i].name; i++) {
         if (!strcmp(module_name(&neap__lua_modules[i]), name) &&
             is_public(&neap__lua_modules[i])) {
@@ -162,6 +190,7 @@ static int open_module(lua_State *L)
     neap__lua_open_ops(L);
     neap__lua_open_operators(L);
     neap__lua_open_special(L);
+    neap__lua_open_call(L);
     neap__lua_open_gradients(L);
     neap__lua_open_pack(L);
     neap__lua_open_session(L);

@@ -8,7 +8,7 @@ NEAP_OP(equal) = {
                 "nothing.",
     .info.inputs = "x y",
     .dtypes = NEAP__ANY,
-    .infer = neap__infer_compare,
+    .infer = neap__infer_exact,
     NEAP__FUSED(equal),
     NEAP__ZERO_GRADIENT(0),
 };
@@ -19,7 +19,7 @@ NEAP_OP(less) = {
         "Whether x < y, element by element with broadcasting: a bool, false for NaN.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = neap__infer_compare,
+    .infer = neap__infer_exact,
     NEAP__FUSED(less),
     NEAP__ZERO_GRADIENT(0),
 };
@@ -30,7 +30,7 @@ NEAP_OP(greater) = {
         "Whether x > y, element by element with broadcasting: a bool, false for NaN.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = neap__infer_compare,
+    .infer = neap__infer_exact,
     NEAP__FUSED(greater),
     NEAP__ZERO_GRADIENT(0),
 };
@@ -39,7 +39,7 @@ static int infer_where(neap__inference *i)
 {
     int status = neap__infer_broadcast(i);
     i->out->dtype = i->in[1].dtype;
-    return status;
+    return status ? status : neap__know_element(i);
 }
 
 /* Each of x and y gets the gradient where it was chosen, and zero elsewhere. */

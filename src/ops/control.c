@@ -159,7 +159,6 @@ static bool add_input(builder *b, neap_node *n)
 static int take_body(builder *b, int which, neap_body *body, neap_node *const *results,
                      size_t count)
 {
-    char text[NEAP__NODE_SIZE];
     if (body->graph != b->g || body->open || body->used || body->outer != b->g->body)
         return neap__fail(b->err, NEAP_ESTATE,
                           "%s: a body must be of this graph, ended, begun where the "
@@ -171,11 +170,8 @@ static int take_body(builder *b, int which, neap_body *body, neap_node *const *r
                               b->function, i);
         neap_node *own = results[i];
         if (own->body != body) { /* a value from outside, given as it is */
-            if (own->body != body->outer)
-                return neap__fail(b->err, NEAP_ESTATE,
-                                  "%s: result %zu, %s, is a node of another body",
-                                  b->function, i, neap__node_text(text, own));
-            own = neap__capture_in(body, own, b->err);
+            own = neap__capture(b->g, own, b->err);
+            own = own ? neap__capture_in(body, own, b->err) : NULL;
         }
         if (!own || neap__body_result(body, own, b->err) < 0)
             return b->err->code;

@@ -5,46 +5,6 @@
 #include "cpu/element.h"
 #include "ops/family.h"
 
-/* ---- Values that are known: how shapes travel through arithmetic ------------------- */
-
-/* The result of the operation's own function for one known element; false where a run
- * would refuse it: that says so then. */
-static bool known_element(const neap__inference *i, int64_t x, int64_t y, int64_t *z)
-{
-    const neap_dtype dtype = i->in[0].dtype;
-    const neap__op *op = i->node->op;
-    neap__element *function =
-        neap__find_element(NEAP__GENERIC, op->element, dtype, dtype);
-    if (!function || ((op->effects & NEAP__FALLIBLE) && y == 0))
-        return false;
-    uint64_t a, b, c;
-    neap__store_integer(dtype, &a, 0, x);
-    neap__store_integer(dtype, &b, 0, y);
-    function(1, &c, (const void *[]){&a, &b}, NULL);
-    *z = neap__element_integer(dtype, &c, 0);
-    return true;
-}
-
-/* Inputs broadcast; what is known of integers gives what is known of the result. */
-static int infer_arithmetic(neap__inference *i)
-{
-    int status = neap__infer_broadcast(i);
-    i->out->known = NULL;
-    const neap__known *x = i->in[0].known, *y = i->in[i->node->data_inputs - 1].known;
-    if (status || !x || !y)
-        return status;
-    neap__known k = {x->count > y->count ? x->count : y->count, 0, {0}};
-    if (x->count == 0 || y->count == 0)
-        k.count = 0;
-    for (int e = 0; e < k.count; e++) {
-        const int ex = x->count == 1 ? 0 : e, ey = y->count == 1 ? 0 : e;
-        if (neap__knows(x, ex) && neap__knows(y, ey) &&
-            known_element(i, x->values[ex], y->values[ey], &k.values[e]))
-            k.mask |= UINT32_C(1) << e;
-    }
-    return neap__know(i, &k);
-}
-
 /* ---- The same value ---------------------------------------------------------------- */
 
 static void identity_gradient(neap__grad *g) { g->dx[0] = g->dy; }
@@ -73,12 +33,7 @@ static int infer_cast(neap__inference *i)
 {
     i->out->shape = i->in[0].shape;
     int status = neap__dtype_of(i, "dtype", NEAP__ANY, &i->out->dtype);
-    if (status || !i->in[0].known)
-        return status;
-    neap__known k = *i->in[0].known;
-    for (int e = 0; e < k.count; e++)
-        k.values[e] = neap__wrap(i->out->dtype, k.values[e]);
-    return neap__know(i, &k);
+    return status ? status : neap__know_element(i);
 }
 
 static void cast_gradient(neap__grad *g)
@@ -110,7 +65,7 @@ NEAP_OP(negative) = {
     .info.doc = "-x, element by element; integers wrap.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(negative),
     NEAP__GRADIENT(negative_gradient, 0),
 };
@@ -126,7 +81,7 @@ NEAP_OP(abs) = {
                 "itself. Its gradient at 0 is 0.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(abs),
     NEAP__GRADIENT(abs_gradient, 0),
 };
@@ -143,7 +98,7 @@ NEAP_OP(sign) = {
                 "NaN. Its gradient is 0.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(sign),
     NEAP__GRADIENT(sign_gradient, 0),
 };
@@ -159,7 +114,7 @@ NEAP_OP(square) = {
     .info.doc = "x times x, element by element; integers wrap.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(square),
     NEAP__GRADIENT(square_gradient, 0),
 };
@@ -176,7 +131,7 @@ NEAP_OP(sqrt) = {
     .info.doc = "The square root of x, element by element; NaN below 0.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(sqrt),
     NEAP__GRADIENT(sqrt_gradient, 0),
 };
@@ -188,7 +143,7 @@ NEAP_OP(exp) = {
     .info.doc = "e to the power of x, element by element.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(exp),
     NEAP__GRADIENT(exp_gradient, 0),
 };
@@ -200,7 +155,7 @@ NEAP_OP(log) = {
     .info.doc = "The natural logarithm of x, element by element; -inf at 0, NaN below.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(log),
     NEAP__GRADIENT(log_gradient, 0),
 };
@@ -217,7 +172,7 @@ NEAP_OP(log1p) = {
                 "where x is near 0; -inf at -1, NaN below.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(log1p),
     NEAP__GRADIENT(log1p_gradient, 0),
 };
@@ -234,7 +189,7 @@ NEAP_OP(sigmoid) = {
     .info.doc = "1 / (1 + exp(-x)), element by element, without overflow.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(sigmoid),
     NEAP__GRADIENT(sigmoid_gradient, 0),
 };
@@ -272,7 +227,7 @@ NEAP_OP(tanh) = {
     .info.doc = "Hyperbolic tangent of x, element by element.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(tanh),
     NEAP__GRADIENT(tanh_gradient, 0),
 };
@@ -311,7 +266,7 @@ NEAP_OP(softplus) = {
     .info.doc = "log(1 + exp(x)), element by element, without overflow.",
     .info.inputs = "x",
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_broadcast,
     NEAP__FUSED(softplus),
     NEAP__GRADIENT(softplus_gradient, 0),
 };
@@ -327,7 +282,7 @@ NEAP_OP(relu) = {
                 "gradient at 0 is 0.",
     .info.inputs = "x",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(relu),
     NEAP__GRADIENT(relu_gradient, 0),
 };
@@ -365,7 +320,7 @@ NEAP_OP(leaky_relu) = {
     .info.inputs = "x",
     NEAP__ROWS(NEAP__REAL("alpha", 0.2)),
     .dtypes = NEAP__FLOATING,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(leaky_relu),
     NEAP__GRADIENT(leaky_relu_gradient, 0),
 };
@@ -384,7 +339,7 @@ NEAP_OP(add) = {
     .info.doc = "x + y, element by element with broadcasting; integers wrap.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(add),
     NEAP__GRADIENT(add_gradient, 0),
 };
@@ -402,7 +357,7 @@ NEAP_OP(subtract) = {
     .info.doc = "x - y, element by element with broadcasting; integers wrap.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(subtract),
     NEAP__GRADIENT(subtract_gradient, 0),
 };
@@ -419,18 +374,10 @@ NEAP_OP(multiply) = {
     .info.doc = "x times y, element by element with broadcasting; integers wrap.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(multiply),
     NEAP__GRADIENT(multiply_gradient, 0),
 };
-
-static int infer_divide(neap__inference *i)
-{
-    int status = neap__infer_broadcast(i);
-    if (neap__is_integer(i->in[0].dtype))
-        i->out->dtype = NEAP_FLOAT32;
-    return status;
-}
 
 /* z = x / y: dz/dx = 1 / y, dz/dy = -z / y. */
 static void divide_gradient(neap__grad *g)
@@ -449,7 +396,7 @@ NEAP_OP(divide) = {
                 "give float32.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_divide,
+    .infer = neap__infer_exact,
     NEAP__FUSED(divide),
     NEAP__GRADIENT(divide_gradient, 0),
 };
@@ -483,7 +430,7 @@ NEAP_OP(floor_divide) = {
     .dtypes = NEAP__NUMERIC,
     .effects = NEAP__FALLIBLE,
     .element = NEAP__ELEMENT_floor_divide,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__BOUND(bind_division),
     NEAP__ZERO_GRADIENT(0),
 };
@@ -508,7 +455,7 @@ NEAP_OP(mod) = {
     .dtypes = NEAP__NUMERIC,
     .effects = NEAP__FALLIBLE,
     .element = NEAP__ELEMENT_mod,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__BOUND(bind_division),
     NEAP__GRADIENT(mod_gradient, 0),
 };
@@ -544,6 +491,13 @@ static void pow_gradient(neap__grad *g)
     }
 }
 
+/* Floating powers are rounded as the instruction set has them. */
+static int infer_pow(neap__inference *i)
+{
+    return neap__is_integer(i->in[0].dtype) ? neap__infer_exact(i)
+                                            : neap__infer_broadcast(i);
+}
+
 NEAP_OP(pow) = {
     NEAP__NAMED("pow"),
     .info.doc =
@@ -552,7 +506,7 @@ NEAP_OP(pow) = {
         "and -1 their own. The gradient for y is 0 where x is not above 0.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = infer_pow,
     NEAP__FUSED(pow),
     NEAP__GRADIENT(pow_gradient, 0),
 };
@@ -580,7 +534,7 @@ NEAP_OP(maximum) = {
                 "either is. Where they are equal the gradient goes to x.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(maximum),
     NEAP__GRADIENT(maximum_gradient, 0),
 };
@@ -591,7 +545,7 @@ NEAP_OP(minimum) = {
                 "either is. Where they are equal the gradient goes to x.",
     .info.inputs = "x y",
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_arithmetic,
+    .infer = neap__infer_exact,
     NEAP__FUSED(minimum),
     NEAP__GRADIENT(minimum_gradient, 0),
 };

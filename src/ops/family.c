@@ -59,7 +59,7 @@ int neap__dtype_of(const neap__inference *i, const char *name, neap__dtypes set,
 }
 
 /* What is known of a node in the place of integers. */
-static int node_integers(const neap__fact *f, const char *name, neap__known *k,
+static int node_integers(const neap__fact *f, const char *name, neap__entries *k,
                          neap_error *err)
 {
     if (!(NEAP__INDEX & NEAP__BIT(f->dtype)))
@@ -70,33 +70,35 @@ static int node_integers(const neap__fact *f, const char *name, neap__known *k,
         return neap__fail(err, NEAP_ESHAPE, "%s must have rank 0 or 1, got shape %s",
                           name, neap__shape_text(text, &f->shape));
     }
-    if (f->known)
-        *k = *f->known;
-    else if (f->shape.rank == 0)
-        k->count = 1;
-    else if (f->shape.rank == 1 && f->shape.dims[0] <= NEAP__KNOWN)
-        k->count = (int)f->shape.dims[0];
-    else if (f->shape.rank == 1)
-        k->count = NEAP__KNOWN;
+    const int64_t count = f->shape.rank ? f->shape.dims[0] : 1;
+    if (f->shape.rank >= 0)
+        k->count = count < NEAP_MAX_RANK ? (int)count : (int)NEAP_MAX_RANK + 1;
+    for (int d = 0; d < k->count && count <= NEAP_MAX_RANK; d++) {
+        if (!neap__knows(f->known, d))
+            continue;
+        k->values[d] = neap__known_integer(f->known, d);
+        k->mask |= 1U << d;
+    }
     return NEAP_OK;
 }
 
 int neap__integers(const neap_node *n, const neap__fact *in, const char *name,
-                   neap__known *k, neap_error *err)
+                   neap__entries *k, neap_error *err)
 {
     const neap__value *v = neap__attribute(n, name);
-    *k = (neap__known){.count = -1};
+    *k = (neap__entries){.count = -1};
     if (v->kind == NEAP_KIND_NODE) {
         int status = node_integers(&in[v->input], name, k, err);
         if (status)
             return status;
     } else if (v->kind == NEAP_KIND_INT) {
-        *k = (neap__known){1, 1, {v->integer}};
+        *k = (neap__entries){1, 1, {v->integer}};
     } else {
-        k->count = v->count < NEAP__KNOWN ? (int)v->count : NEAP__KNOWN;
-        k->mask = (UINT32_C(1) << k->count) - 1;
-        for (int d = 0; d < k->count; d++)
+        k->count = v->count <= NEAP_MAX_RANK ? (int)v->count : NEAP_MAX_RANK + 1;
+        for (int d = 0; d < k->count && k->count <= NEAP_MAX_RANK; d++) {
             k->values[d] = v->integers[d];
+            k->mask |= 1U << d;
+        }
     }
     if (k->count > NEAP_MAX_RANK)
         return neap__fail(err, NEAP_ELIMIT, "%s has more than %d entries", name,
@@ -106,12 +108,12 @@ int neap__integers(const neap_node *n, const neap__fact *in, const char *name,
 
 int neap__dims(const neap__inference *i, const char *name, neap__shape *shape)
 {
-    neap__known k;
+    neap__entries k;
     int status = neap__integers(i->node, i->in, name, &k, i->err);
     if (status)
         return status;
     for (int d = 0; d < k.count; d++) {
-        if (!neap__knows(&k, d))
+        if (!neap__has(&k, d))
             k.values[d] = -1;
         else if (k.values[d] < 0)
             return neap__fail(i->err, NEAP_ERANGE, "%s[%d] = %" PRId64 " is negative",
@@ -156,64 +158,6 @@ int neap__infer_merge(neap__inference *i)
         if (!neap__shape_merge(&i->out->shape, &i->in[k].shape, &i->out->shape))
             return neap__differ(i->err, "shapes differ", &i->out->shape, &i->in[k].shape);
     return NEAP_OK;
-}
-
-/* Elements of a value that may be known; -1 for one that never is. */
-static int64_t knowable(const neap__fact *f)
-{
-    if (!neap__is_integer(f->dtype) || f->dtype == NEAP_UINT64 || f->shape.rank < 0 ||
-        f->shape.rank > 1)
-        return -1;
-    int64_t count = f->shape.rank ? f->shape.dims[0] : 1;
-    return count <= NEAP__KNOWN ? count : -1;
-}
-
-int neap__know(neap__inference *i, const neap__known *k)
-{
-    if (k->count != knowable(i->out) || (k->count && !k->mask))
-        return NEAP_OK;
-    neap__known *kept = neap__arena_alloc(i->arena, sizeof *kept, i->err);
-    if (!kept)
-        return NEAP_ENOMEM;
-    *kept = *k;
-    i->out->known = kept;
-    return NEAP_OK;
-}
-
-int neap__know_same(neap__inference *i)
-{
-    return i->in[0].known ? neap__know(i, i->in[0].known) : NEAP_OK;
-}
-
-int neap__know_all(neap__inference *i, int64_t value)
-{
-    const int64_t count = knowable(i->out);
-    if (count < 0)
-        return NEAP_OK;
-    neap__known k = {(int)count, (UINT32_C(1) << count) - 1, {0}};
-    for (int e = 0; e < k.count; e++)
-        k.values[e] = value;
-    return neap__know(i, &k);
-}
-
-int64_t neap__wrap(neap_dtype dtype, int64_t value)
-{
-    switch (dtype) {
-    case NEAP_INT8:
-        return (int8_t)value;
-    case NEAP_UINT8:
-        return (uint8_t)value;
-    case NEAP_INT16:
-        return (int16_t)value;
-    case NEAP_UINT16:
-        return (uint16_t)value;
-    case NEAP_INT32:
-        return (int32_t)value;
-    case NEAP_UINT32:
-        return (uint32_t)value;
-    default:
-        return value;
-    }
 }
 
 /* ---- Binding ----------------------------------------------------------------------- */

@@ -76,11 +76,21 @@ const char *neap__value_text(char buffer[NEAP__NUMBER_SIZE], const neap__value *
 /* The value of a dtype attribute; EDTYPE if it is not in the set. */
 int neap__dtype_of(const neap__inference *i, const char *name, neap__dtypes set,
                    neap_dtype *dtype);
-/* The numbers of an integer attribute, or what is known of the node in its place.
- * count -1: not even how many. EDTYPE, ESHAPE, ELIMIT (more than a rank can have). */
+/* The entries of an integer attribute with at most one for each dimension. */
+typedef struct neap__entries {
+    int count;     /* -1: not even how many */
+    unsigned mask; /* bit d: entry d is known */
+    int64_t values[NEAP_MAX_RANK];
+} neap__entries;
+/* The numbers of the attribute, or what is known of the node in its place. EDTYPE, ESHAPE,
+ * ELIMIT (more than a rank can have). */
 int neap__integers(const neap_node *n, const neap__fact *in, const char *name,
-                   neap__known *k, neap_error *err);
-static inline bool neap__knows(const neap__known *k, int i) { return k->mask >> i & 1; }
+                   neap__entries *k, neap_error *err);
+static inline bool neap__has(const neap__entries *k, int d) { return k->mask >> d & 1; }
+static inline bool neap__has_all(const neap__entries *k)
+{
+    return k->count >= 0 && k->mask == (1U << k->count) - 1;
+}
 /* An integer attribute as a shape; -1 only where a node leaves it open. ERANGE,
  * ELIMIT. */
 int neap__dims(const neap__inference *i, const char *name, neap__shape *shape);
@@ -95,14 +105,24 @@ int neap__differ(neap_error *err, const char *what, const neap__shape *a,
 
 /* Inference: all inputs have one shape, and so has the result; dtype of input 0. */
 neap__infer neap__infer_merge;
-/* The values of the result are `k`: kept if it is of a kind whose values travel. */
+
+/* ---- Known values (known.c) -------------------------------------------------------- */
+
+/* The elements of the result are these: kept if they travel; NULL: nothing is known. */
 int neap__know(neap__inference *i, const neap__known *k);
 /* The result has the elements of input 0, in their order. */
 int neap__know_same(neap__inference *i);
-/* Every element of the result is `value`. */
+/* The result has the elements of input 0 from `offset` on, `steps` apart along its axes (in
+ * elements; as neap__bind_copy). */
+int neap__know_picked(neap__inference *i, const int64_t *steps, int64_t offset);
+/* Every element of the result is `value`; or is at `element`, which stays there. */
 int neap__know_all(neap__inference *i, int64_t value);
-/* An integer as the dtype holds it: wrapped. */
-int64_t neap__wrap(neap_dtype dtype, int64_t value);
+int neap__know_filled(neap__inference *i, const void *element);
+/* What is known of the inputs gives what is known of the result, by the operation's
+ * element function, which must be rounded the same way everywhere. */
+int neap__know_element(neap__inference *i);
+/* Inference of such an operation: inputs broadcast. */
+neap__infer neap__infer_exact;
 
 /* ---- Binding ----------------------------------------------------------------------- */
 

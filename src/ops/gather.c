@@ -67,16 +67,14 @@ static int know_gathered(neap__inference *i)
     const neap__known *params = i->in[0].known, *indices = i->in[1].known;
     if (!params || !indices || i->in[0].shape.rank != 1)
         return NEAP_OK;
-    neap__known k = {indices->count, 0, {0}};
-    for (int e = 0; e < k.count; e++) {
-        const int64_t index = indices->values[e];
-        if (!neap__knows(indices, e) || index < 0 || index >= params->count ||
-            !neap__knows(params, (int)index))
-            continue;
-        k.values[e] = params->values[index];
-        k.mask |= UINT32_C(1) << e;
+    neap__known *k = neap__known_new(i->arena, params->dtype, indices->count, i->err);
+    for (int e = 0; k && e < k->count; e++) {
+        const int64_t index =
+            neap__knows(indices, e) ? neap__known_integer(indices, e) : -1;
+        if (index >= 0 && index < params->count && neap__knows(params, index))
+            neap__known_put(k, e, neap__known_element(params, index));
     }
-    return neap__know(i, &k);
+    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
 }
 
 static int infer_gather(neap__inference *i)
@@ -198,7 +196,7 @@ static int infer_one_hot(neap__inference *i)
 {
     const neap__shape *x = &i->in[0].shape;
     unsigned char element[8];
-    neap__known depth;
+    neap__entries depth;
     int axis, status = neap__dtype_of(i, "dtype", NEAP__ANY, &i->out->dtype);
     status = status ? status : neap__integers(i->node, i->in, "depth", &depth, i->err);
     status = status
@@ -213,7 +211,7 @@ static int infer_one_hot(neap__inference *i)
     if (depth.count >= 0 && depth.count != 1)
         return neap__fail(i->err, NEAP_ESHAPE, "depth must be one number, got %d",
                           depth.count);
-    const bool known = depth.count == 1 && neap__knows(&depth, 0);
+    const bool known = depth.count == 1 && neap__has(&depth, 0);
     if (known && depth.values[0] < 0)
         return neap__fail(i->err, NEAP_ERANGE, "depth is %" PRId64 ", not 0 or more",
                           depth.values[0]);

@@ -61,20 +61,21 @@ static int joined_shape(neap__inference *i)
 /* Vectors of known numbers give a vector of known numbers. */
 static int know_joined(neap__inference *i)
 {
-    neap__known k = {0, 0, {0}};
-    for (uint32_t part = 0; part < i->node->data_inputs; part++) {
+    const int64_t count = neap__knowable(i->out->dtype, &i->out->shape);
+    bool any = false;
+    for (uint32_t part = 0; part < i->node->data_inputs; part++)
+        any |= i->in[part].known != NULL;
+    if (count < 0 || !any || i->out->shape.rank != 1)
+        return NEAP_OK;
+    neap__known *k = neap__known_new(i->arena, i->out->dtype, count, i->err);
+    int64_t at = 0;
+    for (uint32_t part = 0; k && part < i->node->data_inputs; part++) {
         const neap__fact *f = &i->in[part];
-        const int64_t count = f->shape.rank == 1 ? f->shape.dims[0] : -1;
-        if (count < 0 || count > NEAP__KNOWN - k.count)
-            return NEAP_OK;
-        for (int e = 0; e < (int)count; e++, k.count++) {
-            if (f->known && neap__knows(f->known, e)) {
-                k.values[k.count] = f->known->values[e];
-                k.mask |= UINT32_C(1) << k.count;
-            }
-        }
+        for (int64_t e = 0; e < f->shape.dims[0]; e++, at++)
+            if (neap__knows(f->known, e))
+                neap__known_put(k, at, neap__known_element(f->known, e));
     }
-    return neap__know(i, &k);
+    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
 }
 
 static int infer_concat(neap__inference *i)
@@ -144,10 +145,10 @@ NEAP_OP(concat) = {
 
 /* Whether a part of `size` elements from `begin` lies within a dimension; -1: not
  * known. */
-static int check_part(neap_error *err, int d, const neap__known *begin, int64_t size,
+static int check_part(neap_error *err, int d, const neap__entries *begin, int64_t size,
                       int64_t of)
 {
-    const bool known = neap__knows(begin, d);
+    const bool known = neap__has(begin, d);
     const int64_t at = known ? begin->values[d] : 0;
     if (at >= 0 && (of < 0 || (at <= of && size <= of - at)))
         return NEAP_OK;
@@ -173,40 +174,47 @@ static int check_entries(neap_error *err, const char *name, int count, int rank)
 }
 
 /* One dimension of the result. */
-static int sliced(neap__inference *i, int d, const neap__known *begin,
-                  const neap__known *size)
+static int sliced(neap__inference *i, int d, const neap__entries *begin,
+                  const neap__entries *size)
 {
     const int64_t of = i->in[0].shape.rank < 0 ? -1 : i->in[0].shape.dims[d];
     int64_t *out = &i->out->shape.dims[d];
-    *out = size->count >= 0 && neap__knows(size, d) ? size->values[d] : -1;
+    *out = size->count >= 0 && neap__has(size, d) ? size->values[d] : -1;
     if (*out < -1)
         return neap__fail(i->err, NEAP_ERANGE, "size[%d] = %" PRId64 " is negative", d,
                           *out);
     if (begin->count < 0)
         return NEAP_OK;
     int status = check_part(i->err, d, begin, *out < 0 ? 0 : *out, of);
-    if (!status && *out < 0 && of >= 0 && size->count >= 0 && neap__knows(size, d) &&
-        neap__knows(begin, d))
+    if (!status && *out < 0 && of >= 0 && size->count >= 0 && neap__has(size, d) &&
+        neap__has(begin, d))
         *out = of - begin->values[d];
     return status;
 }
 
-static int know_sliced(neap__inference *i, const neap__known *begin)
+/* Where the part begins in x, and the steps along its axes, in elements of x. */
+static int64_t part_of(const neap__shape *x, const neap__entries *begin,
+                       int64_t steps[NEAP_MAX_RANK])
 {
-    const neap__known *x = i->in[0].known;
-    if (!x || i->out->shape.rank != 1 || begin->count != 1 || !neap__knows(begin, 0) ||
-        i->out->shape.dims[0] < 0)
+    int64_t offset = 0;
+    neap__strides(x, steps);
+    for (int d = 0; d < begin->count; d++)
+        offset += begin->values[d] * steps[d];
+    return offset;
+}
+
+static int know_sliced(neap__inference *i, const neap__entries *begin)
+{
+    int64_t steps[NEAP_MAX_RANK];
+    if (!i->in[0].known || !neap__has_all(begin) || !neap__shape_known(&i->out->shape))
         return NEAP_OK;
-    neap__known k = {(int)i->out->shape.dims[0], 0, {0}};
-    k.mask = (x->mask >> begin->values[0]) & ((UINT32_C(1) << k.count) - 1);
-    for (int e = 0; e < k.count; e++)
-        k.values[e] = x->values[begin->values[0] + e];
-    return neap__know(i, &k);
+    const int64_t offset = part_of(&i->in[0].shape, begin, steps);
+    return neap__know_picked(i, steps, offset);
 }
 
 static int infer_slice(neap__inference *i)
 {
-    neap__known begin, size;
+    neap__entries begin, size;
     int rank = i->in[0].shape.rank;
     int status = neap__integers(i->node, i->in, "begin", &begin, i->err);
     status = status ? status : neap__integers(i->node, i->in, "size", &size, i->err);
@@ -245,16 +253,14 @@ static int slice_at(const neap__call *call)
 
 static int bind_slice(neap__binding *b)
 {
-    neap__known begin;
-    int64_t strides[NEAP_MAX_RANK], offset = 0;
+    neap__entries begin;
+    int64_t steps[NEAP_MAX_RANK];
     int status = neap__integers(b->node, b->in, "begin", &begin, b->err);
     if (status)
         return status;
-    if (neap__known_all(&begin)) {
-        neap__strides(&b->in[0].shape, strides);
-        for (int d = 0; d < begin.count; d++)
-            offset += begin.values[d] * strides[d];
-        return neap__bind_copy(b, strides, offset);
+    if (neap__has_all(&begin)) {
+        const int64_t offset = part_of(&b->in[0].shape, &begin, steps);
+        return neap__bind_copy(b, steps, offset);
     }
     slice_call *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
     if (!args)
@@ -306,7 +312,7 @@ NEAP_OP(slice) = {
 static int infer_slice_gradient(neap__inference *i)
 {
     const neap__shape *dy = &i->in[0].shape, *at = &i->in[1].shape, *x = &i->in[2].shape;
-    neap__known begin = {-1, 0, {0}};
+    neap__entries begin = {.count = -1};
     if (dy->rank >= 0 && x->rank >= 0 && dy->rank != x->rank)
         return neap__differ(i->err, "shapes differ in rank", dy, x);
     i->out->dtype = i->in[0].dtype;
@@ -316,8 +322,12 @@ static int infer_slice_gradient(neap__inference *i)
     if (at->rank > 1 || (at->rank == 0 && x->rank != 1) ||
         (at->rank == 1 && at->dims[0] >= 0 && at->dims[0] != x->rank))
         return neap__differ(i->err, "begin does not fit x", at, x);
-    if (i->in[1].known)
-        begin = *i->in[1].known;
+    for (int d = 0; d < x->rank; d++) {
+        if (!neap__knows(i->in[1].known, d))
+            continue;
+        begin.values[d] = neap__known_integer(i->in[1].known, d);
+        begin.mask |= 1U << d;
+    }
     for (int d = 0; d < x->rank && dy->rank >= 0; d++) {
         int status =
             check_part(i->err, d, &begin, dy->dims[d] < 0 ? 0 : dy->dims[d], x->dims[d]);
@@ -336,7 +346,7 @@ static int bind_slice_gradient(neap__binding *b)
             return NEAP_ENOMEM;
         *args = (neap__pad_args){width, b->in[0].shape, b->out->shape, {0}};
         for (int d = 0; d < b->out->shape.rank; d++)
-            args->begin[d] = b->in[1].known->values[d];
+            args->begin[d] = neap__known_integer(b->in[1].known, d);
         b->kernel = neap__cpu_pad_zero;
         b->args = args;
         return NEAP_OK;

@@ -26,13 +26,6 @@ int neap__infer_broadcast(neap__inference *i)
     return NEAP_OK;
 }
 
-int neap__infer_compare(neap__inference *i)
-{
-    int code = neap__infer_broadcast(i);
-    i->out->dtype = NEAP_BOOL;
-    return code;
-}
-
 int neap__infer_like_second(neap__inference *i)
 {
     i->out->dtype = i->in[0].dtype;

@@ -15,16 +15,22 @@
 
 extern const neap__op *const neap__ops[]; /* in the order of ops.def */
 extern const size_t neap__op_total;
-/* By name; NULL. One pass over the table: names differ in their first bytes. */
-const neap__op *neap__op_named(const char *name);
+const neap__op *neap__op_named(const char *name); /* NULL if there is none */
+/* The same by name: from the slot of a name's hash on, up to a gap, in a table of a power
+ * of two of slots. `make generate` makes it, of so many operations. */
+extern const neap__op *const neap__op_slots[];
+extern const size_t neap__op_slot_count, neap__op_slotted;
 
 /* ---- Inference (infer.c) --------------------------------------------------------- */
 
 neap__infer neap__infer_same;      /* dtype and shape of input 0 (and its known values) */
 neap__infer neap__infer_broadcast; /* all inputs broadcast; dtype of input 0 */
-neap__infer neap__infer_compare;   /* the same, dtype bool */
 neap__infer neap__infer_like_second; /* shape of input 1, dtype of input 0 */
 neap__infer neap__infer_none;        /* no value */
+
+/* The parameters of a node's element function: its floating attributes, in the order of
+ * the schema (known.c). */
+void neap__element_params(const neap_node *n, double params[2]);
 
 /* ---- Building (build.c) ---------------------------------------------------------- */
 

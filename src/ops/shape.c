@@ -44,7 +44,7 @@ static int infer_transpose(neap__inference *i)
     i->out->shape.rank = rank;
     for (int d = 0; d < rank; d++)
         i->out->shape.dims[d] = x->rank < 0 ? -1 : x->dims[axes[d]];
-    return neap__know_same(i);
+    return rank <= 1 ? neap__know_same(i) : NEAP_OK;
 }
 
 static int bind_transpose(neap__binding *b)
@@ -100,11 +100,11 @@ static int cannot_reshape(neap_error *err, const neap__shape *x, const neap__sha
  * -1. */
 static int asked_shape(const neap__inference *i, neap__shape *shape, bool *wild)
 {
-    neap__known k;
+    neap__entries k;
     int status = neap__integers(i->node, i->in, "shape", &k, i->err);
     *wild = false;
     for (int d = 0; d < k.count && !status; d++) {
-        if (!neap__knows(&k, d)) {
+        if (!neap__has(&k, d)) {
             k.values[d] = -1;
         } else if (k.values[d] < -1) {
             status = neap__fail(i->err, NEAP_ERANGE,
@@ -292,6 +292,22 @@ NEAP_OP(squeeze) = {
 
 /* ---- The shape as a value ---------------------------------------------------------- */
 
+/* The result has the dimensions of input 0 that the mask names, as far as they are known,
+ * and 0 for the others. */
+static int know_dims(neap__inference *i, unsigned mask)
+{
+    const neap__shape *x = &i->in[0].shape;
+    const int64_t zero = 0;
+    neap__known *k = neap__known_new(i->arena, NEAP_INT64, x->rank, i->err);
+    for (int d = 0; k && d < x->rank; d++) {
+        if (!(mask >> d & 1))
+            neap__known_put(k, d, &zero);
+        else if (x->dims[d] >= 0)
+            neap__known_put(k, d, &x->dims[d]);
+    }
+    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
+}
+
 static int infer_shape(neap__inference *i)
 {
     const neap__shape *x = &i->in[0].shape;
@@ -300,12 +316,7 @@ static int infer_shape(neap__inference *i)
     i->out->shape.dims[0] = x->rank;
     if (x->rank < 0)
         return NEAP_OK;
-    neap__known k = {x->rank, 0, {0}};
-    for (int d = 0; d < x->rank; d++) {
-        k.values[d] = x->dims[d] < 0 ? 0 : x->dims[d];
-        k.mask |= x->dims[d] < 0 ? 0 : UINT32_C(1) << d;
-    }
-    return neap__know(i, &k);
+    return know_dims(i, (1U << x->rank) - 1);
 }
 
 /* These two have no kernel: when sizes are fixed their value is known, and the plan makes
@@ -333,12 +344,7 @@ static int infer_shape_along(neap__inference *i)
     int axis, status = neap__axis_of(i->node, x->rank, &axis, i->err);
     if (status)
         return status;
-    neap__known k = {x->rank, (UINT32_C(1) << x->rank) - 1, {0}};
-    if (x->dims[axis] >= 0)
-        k.values[axis] = x->dims[axis];
-    else
-        k.mask ^= UINT32_C(1) << axis;
-    return neap__know(i, &k);
+    return know_dims(i, 1U << axis);
 }
 
 NEAP_OP(shape_along) = {

@@ -64,13 +64,8 @@ static int infer_constant(neap__inference *i)
     const neap_tensor *value = neap__attribute(i->node, "value")->tensor;
     i->out->dtype = value->dtype;
     i->out->shape = value->shape;
-    if (!neap__is_integer(value->dtype) || value->shape.rank > 1 ||
-        value->size > NEAP__KNOWN)
-        return NEAP_OK;
-    neap__known k = {(int)value->size, (UINT32_C(1) << value->size) - 1, {0}};
-    for (int e = 0; e < k.count; e++)
-        k.values[e] = neap__element_integer(value->dtype, value->data, e);
-    return neap__know(i, &k);
+    return neap__know(
+        i, neap__known_of(value->dtype, &value->shape, value->data, i->arena, i->err));
 }
 
 NEAP_OP(constant) = {
@@ -148,9 +143,7 @@ static int infer_fill(neap__inference *i)
     }
     i->out->dtype = value->dtype;
     int status = neap__dims(i, "dims", &i->out->shape);
-    if (status || !neap__is_integer(value->dtype))
-        return status;
-    return neap__know_all(i, neap__element_integer(value->dtype, value->data, 0));
+    return status ? status : neap__know_filled(i, value->data);
 }
 
 static int bind_value(neap__binding *b)
@@ -225,8 +218,8 @@ static int check_finite(const neap__inference *i, const char *name, bool negativ
 /* A bound of an integer draw, exactly, as the bits of its 64; false where it is no whole
  * number, or where the dtype does not hold it (`above`: the number before it, for it is
  * not drawn itself). */
-static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype, bool above,
-                        int64_t *bits)
+static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype,
+                        bool above, int64_t *bits)
 {
     const neap__value *v = neap__attribute(n, name);
     const double x = v->number, most = dtype == NEAP_UINT64 ? 0x1p64 : 0x1p63;
@@ -243,12 +236,18 @@ static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype, 
     return neap__store_integer(dtype, &element, 0, (int64_t)((uint64_t)*bits - above));
 }
 
-static bool is_below(const neap_node *n, const char *low, const char *high)
+/* a < b, exactly, whichever of them are integers; both are finite. */
+static bool is_below(const neap__value *a, const neap__value *b)
 {
-    const neap__value *a = neap__attribute(n, low), *b = neap__attribute(n, high);
-    return a->kind == NEAP_KIND_INT && b->kind == NEAP_KIND_INT
-               ? a->integer < b->integer
-               : neap__number_of(n, low) < neap__number_of(n, high);
+    const bool low = a->kind == NEAP_KIND_INT, high = b->kind == NEAP_KIND_INT;
+    if (low && high)
+        return a->integer < b->integer;
+    if (!low && !high)
+        return a->number < b->number;
+    const double number = low ? b->number : a->number;
+    if (number >= 0x1p63 || number < -0x1p63)
+        return low ? number > 0 : number < 0;
+    return low ? a->integer < (int64_t)ceil(number) : (int64_t)floor(number) < b->integer;
 }
 
 /* Bounds of an integer draw: whole numbers that the dtype holds (the upper one is not
@@ -260,7 +259,7 @@ static int check_bounds(const neap__inference *i)
     if (!whole_bound(n, "minval", i->out->dtype, false, &bits))
         return bad_number(i->err, "minval must be a whole number within the dtype",
                           neap__attribute(n, "minval"));
-    if (!is_below(n, "minval", "maxval"))
+    if (!is_below(neap__attribute(n, "minval"), neap__attribute(n, "maxval")))
         return bad_number(i->err, "maxval must be above minval",
                           neap__attribute(n, "maxval"));
     if (!whole_bound(n, "maxval", i->out->dtype, true, &bits))
@@ -279,7 +278,7 @@ static int infer_uniform(neap__inference *i)
         return status;
     if (neap__is_integer(i->out->dtype))
         return check_bounds(i);
-    if (!is_below(i->node, "minval", "maxval"))
+    if (!is_below(neap__attribute(i->node, "minval"), neap__attribute(i->node, "maxval")))
         return bad_number(i->err, "maxval must be above minval",
                           neap__attribute(i->node, "maxval"));
     return NEAP_OK;
@@ -332,8 +331,8 @@ static int bind_truncated(neap__binding *b)
 NEAP_OP(random_uniform) = {
     NEAP__NAMED("random_uniform"),
     .info.doc =
-        "Draws, evenly spread over [minval, maxval), fresh in every run. For int32 and "
-        "int64 the bounds are whole numbers. The same seeds give the same numbers.",
+        "Draws, evenly spread over [minval, maxval), fresh in every run. For "
+        "integers the bounds are whole numbers. The same seeds give the same numbers.",
     .info.inputs = "",
     NEAP__ROWS(NEAP__SIZES("shape"), NEAP__NUMBER("minval", 0, 0),
                NEAP__NUMBER("maxval", 1, 0), NEAP__DTYPE("dtype", NEAP_FLOAT32), SEED),

@@ -115,18 +115,9 @@ static void add_instruction(neap__emitter *e, uint32_t unit, neap__kernel *kerne
 
 static neap_dtype element_dtype(const neap__emitter *e, uint32_t item)
 {
-    /* where's first operand is its condition. */
-    uint32_t count = neap__element_inputs(e->s->items[item].node);
-    return e->plan->facts[neap__operand(e->s, item, count == 3 ? 1 : 0)].dtype;
-}
-
-static void element_params(const neap_node *n, double params[2])
-{
-    int count = 0;
-    for (size_t i = 0; i < n->op->info.attribute_count && count < 2; i++) {
-        if (n->attributes[i].kind == NEAP_KIND_FLOAT)
-            params[count++] = n->attributes[i].number;
-    }
+    const neap__op *op = e->s->items[item].node->op;
+    const uint32_t first = neap__elements[op->element].chooses ? 1 : 0;
+    return e->plan->facts[neap__operand(e->s, item, first)].dtype;
 }
 
 static int make_step(neap__emitter *e, const neap__unit *unit, const uint8_t *registers,
@@ -143,7 +134,7 @@ static int make_step(neap__emitter *e, const neap__unit *unit, const uint8_t *re
         neap__blame(e->err, n);
         return NEAP_EUNSUP;
     }
-    element_params(n, step->params);
+    neap__element_params(n, step->params);
     step->inputs = (uint8_t)neap__element_inputs(n);
     step->out = registers[m];
     step->dtype = (uint8_t)to;

@@ -122,8 +122,12 @@ static void text_instruction(neap__text *t, const neap__plan *p, uint32_t at)
     }
     neap__text_add(t, "  ");
     text_quoted(t, n);
-    neap__text_add(t, " %s %s", neap_dtype_name(p->facts[unit->root].dtype),
-                   neap__shape_text(shape, &p->facts[unit->root].shape));
+    if (neap__several(n))
+        neap__text_add(t, " %u result%s", (unsigned)n->result_count,
+                       n->result_count == 1 ? "" : "s");
+    else
+        neap__text_add(t, " %s %s", neap_dtype_name(p->facts[unit->root].dtype),
+                       neap__shape_text(shape, &p->facts[unit->root].shape));
     text_place(t, p, in);
     neap__text_add(t, "\n");
 }
@@ -205,7 +209,42 @@ static void text_carried(neap__text *t, const neap__structure *s, int depth)
     neap__text_add(t, "\n");
 }
 
-void neap__text_plan(neap__text *t, const neap__plan *p, int depth)
+/* A body as it is planned for what it is given first. */
+static void text_body(neap__text *t, const neap__target *target, const neap__plan *p,
+                      const neap__instruction *in, int which, int depth)
+{
+    static const char *const names[2][2] = {{"then", "else"}, {"condition", "body"}};
+    const neap__structure *s = p->structure;
+    uint32_t root = s->units[in->unit].root;
+    const neap_node *n = s->items[root].node;
+    neap_error err = NEAP_ERROR_INIT;
+    neap__arena arena;
+    neap__arena_init(&arena, target->account, NEAP_MEMORY_SMALL);
+    neap__fact *feeds =
+        neap__arena_array(&arena, n->control->from_count[which] + 1, sizeof *feeds, &err);
+    neap__given given = {.feeds = feeds};
+    neap__structure *body = NULL;
+    neap__plan *plan = NULL;
+    for (uint32_t i = 0; feeds && i < n->control->from_count[which]; i++)
+        feeds[i] = p->facts[s->items[root].inputs[n->control->from[which][i]]];
+    if (feeds)
+        body = neap__structure_new(target, s->outline->inner[root]->outline[which],
+                                   &given, &err);
+    if (body)
+        neap__plan_new(target, body, &given, &plan, &err);
+    text_indent(t, depth);
+    neap__text_add(t, "%s:%s%s\n", names[in->kind == NEAP__LOOP][which], plan ? "" : " ",
+                   plan ? "" : err.message);
+    if (plan)
+        neap__text_plan(t, target, plan, depth + 1);
+    neap__plan_release(plan);
+    neap__structure_release(body);
+    neap__arena_free(&arena);
+}
+
+/* Bodies nest at most NEAP__NESTING deep. */
+void neap__text_plan(neap__text *t, const neap__target *target, const neap__plan *p,
+                     int depth)
 {
     const neap__structure *s = p->structure;
     text_head(t, p, depth);
@@ -221,6 +260,8 @@ void neap__text_plan(neap__text *t, const neap__plan *p, int depth)
             break;
         }
         text_instruction(t, p, i);
+        for (int which = 0; which < 2 && p->instructions[i].kind >= NEAP__BRANCH; which++)
+            text_body(t, target, p, &p->instructions[i], which, depth + 1);
     }
     for (uint32_t i = 0; i < s->fetch_count; i++) {
         text_indent(t, depth);

@@ -55,22 +55,6 @@ static void infer_part(inferrer *f, uint32_t i)
                       : f->several[item->inputs[0]][item->part - writes];
 }
 
-const neap__known *neap__known_of(neap_dtype dtype, const neap__shape *shape,
-                                  const void *data, neap__arena *arena, neap_error *err)
-{
-    if (!neap__is_integer(dtype) || dtype == NEAP_UINT64 || shape->rank > 1 ||
-        neap__shape_size(shape) > NEAP__KNOWN)
-        return NULL;
-    neap__known *known = neap__arena_alloc(arena, sizeof *known, err);
-    if (!known)
-        return NULL;
-    known->count = (int)neap__shape_size(shape);
-    known->mask = (UINT32_C(1) << known->count) - 1;
-    for (int i = 0; i < known->count; i++)
-        known->values[i] = neap__element_integer(dtype, data, i);
-    return known;
-}
-
 static int infer_variable(inferrer *f, uint32_t i)
 {
     const neap__inferred *of = f->of;
@@ -103,7 +87,8 @@ static int infer_item(inferrer *f, uint32_t i)
             item->slot == NEAP__NONE ? item->node->fact : of->given->carried[item->slot];
         return NEAP_OK;
     case NEAP__ROLE_CONSTANT:
-        if (item->node->op == &neap__op_constant) {
+        if (item->node->op == &neap__op_constant ||
+            neap__shape_known(&item->node->fact.shape)) {
             facts[i] = item->node->fact;
             return NEAP_OK;
         }

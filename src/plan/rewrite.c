@@ -236,9 +236,12 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
 {
     const neap__item *item = &s->items[i];
     size_t bytes;
-    if (!neap__computed(item) || item->node->effects || item->control_count ||
-        !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
-        bytes > SMALL_VALUE)
+    /* A loop may take any time: that is the run's. */
+    if (item->role != NEAP__ROLE_KNOWN &&
+        (!neap__computed(item) || item->node->effects || item->control_count ||
+         item->node->control ||
+         !neap__shape_bytes(&facts[i].shape, facts[i].dtype, &bytes, NULL) ||
+         bytes > SMALL_VALUE))
         return false;
     for (uint32_t k = 0; k < item->count; k++) {
         if (!constant[item->inputs[k]])
@@ -247,9 +250,10 @@ static bool foldable(const neap__structure *s, const neap__fact *facts, uint32_t
     return true;
 }
 
-/* Constants, and what is computed from constants alone. An item that equals a constant is
- * none where another input tells its shape, for the nodes themselves are computed. An
- * operation of several results is folded if all of them are. */
+/* Constants, and what is computed from constants alone; of the values that inference gives
+ * some are, others hang on sizes. An item that equals a constant is none where another
+ * input tells its shape, for the nodes themselves are computed. An operation of several
+ * results is folded if all of them are. */
 static void mark_constant(const neap__structure *s, const neap__fact *facts,
                           bool *constant, bool *wanted)
 {
@@ -281,8 +285,8 @@ int neap__fold(neap__structure *s, const neap__target *target, const neap__fact 
     if (!status) {
         mark_constant(s, facts, constant, wanted);
         for (uint32_t i = 0; i < s->item_count; i++) {
-            wanted[i] = wanted[i] && constant[i] &&
-                        s->items[i].role != NEAP__ROLE_CONSTANT && s->items[i].same == i;
+            wanted[i] = wanted[i] && constant[i] && neap__computed(&s->items[i]) &&
+                        s->items[i].same == i;
             if (wanted[i])
                 nodes[count++] = (neap_node *)s->items[i].node;
         }

@@ -19,8 +19,7 @@ static int known_tensor(neap__plan *p, uint32_t item, neap_tensor **out, neap_er
     neap_tensor *t = neap__tensor_new(p->account, fact->dtype, &fact->shape, err);
     if (!t)
         return err->code;
-    for (int i = 0; i < fact->known->count; i++)
-        neap__store_integer(fact->dtype, t->data, i, fact->known->values[i]);
+    neap__known_read(fact->known, t->data);
     *out = t;
     return NEAP_OK;
 }
@@ -141,17 +140,9 @@ static int lay_takes(neap__emitter *e, const uint32_t *published)
     return NEAP_OK;
 }
 
-static const neap__known *keep_known(neap__plan *p, const neap__known *known,
-                                     neap_error *err)
-{
-    neap__known *own = neap__arena_alloc(&p->arena, sizeof *own, err);
-    if (own)
-        *own = *known;
-    return own;
-}
-
-/* The facts of what all stages so far carry on; those of this one's items are the
- * plan's, and open where a tensor is handed over. */
+/* The facts of what all stages so far carry on; those of this one's items are the plan's,
+ * and open where a tensor is handed over. What is known lies in the plan, which outlives
+ * what was fed. */
 static int lay_carried(neap__plan *p, const neap__given *given, neap_error *err)
 {
     const neap__structure *s = p->structure;
@@ -159,13 +150,13 @@ static int lay_carried(neap__plan *p, const neap__given *given, neap_error *err)
     p->carried = neap__arena_array(&p->arena, count, sizeof *p->carried, err);
     if (!p->carried)
         return err->code;
-    for (uint32_t i = 0; i < s->first_carry; i++) {
-        p->carried[i] = given->carried[i];
+    for (uint32_t i = 0; i < count; i++) {
+        p->carried[i] = i < s->first_carry
+                            ? given->carried[i]
+                            : p->facts[s->carries[i - s->first_carry].item];
         if (p->carried[i].known)
-            p->carried[i].known = keep_known(p, p->carried[i].known, err);
+            p->carried[i].known = neap__known_keep(&p->arena, p->carried[i].known, err);
     }
-    for (uint32_t i = 0; i < s->carry_count; i++)
-        p->carried[s->first_carry + i] = p->facts[s->carries[i].item];
     return neap__failed(err) ? err->code : NEAP_OK;
 }
 
@@ -305,7 +296,10 @@ static int make_plan(const neap__target *target, neap__plan *p, const neap__give
     for (uint32_t i = 0; i < o->feed_count && !status; i++)
         p->feed_shapes[i] = given->feeds[i].shape;
     status = status ? status : lay_carried(p, given, err);
-    return status ? status : emit_all(target, p, err);
+    status = status ? status : emit_all(target, p, err);
+    for (uint32_t i = 0; i < s->item_count; i++)
+        p->facts[i].known = NULL; /* some lie in what was fed */
+    return status;
 }
 
 int neap__plan_new(const neap__target *target, neap__structure *s,

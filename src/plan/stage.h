@@ -34,11 +34,6 @@ typedef struct neap__given {
     void *caller;
 } neap__given;
 
-/* What is known of elements at hand, where they may tell a size: of integers of rank at
- * most 1, and few; else NULL. In the arena; NULL with an error if there is no memory. */
-const neap__known *neap__known_of(neap_dtype dtype, const neap__shape *shape,
-                                  const void *data, neap__arena *arena, neap_error *err);
-
 /* ---- The structure --------------------------------------------------------------- */
 
 /* What one instruction computes: one kernel, or one product with its epilogue, or a fused
@@ -206,7 +201,9 @@ int neap__plan_new(const neap__target *target, neap__structure *s,
 void neap__plan_retain(neap__plan *p);
 void neap__plan_release(neap__plan *p);
 
-/* The plan as text, indented by `depth`. */
-void neap__text_plan(neap__text *t, const neap__plan *p, int depth);
+/* The plan as text, indented by `depth`, and within it those of the bodies of its branches
+ * and loops, for the sizes that they begin with. */
+void neap__text_plan(neap__text *t, const neap__target *target, const neap__plan *p,
+                     int depth);
 
 #endif

@@ -99,13 +99,21 @@ static int infer(maker *m)
                                     m->err);
 }
 
+/* Whether the value will be known at other sizes too, so that the structure serves them:
+ * its shape is the graph's, or it is a few integers, such as a shape. */
+static bool stays_known(const neap_node *n, const neap__fact *fact)
+{
+    return neap__shape_known(&n->fact.shape) ||
+           (neap__is_integer(fact->dtype) && fact->known->count <= NEAP_MAX_RANK);
+}
+
 /* Values that inference knows wholly are not computed. */
 static void mark_known(neap__structure *s, const neap__fact *facts)
 {
     for (uint32_t i = 0; i < s->item_count; i++) {
         neap__item *item = &s->items[i];
         if (neap__computed(item) && item->role != NEAP__ROLE_PART &&
-            neap__known_all(facts[i].known) &&
+            neap__known_all(facts[i].known) && stays_known(item->node, &facts[i]) &&
             !(item->node->effects & ~(unsigned)NEAP__FALLIBLE))
             item->role = NEAP__ROLE_KNOWN;
     }

@@ -151,11 +151,17 @@ static const neap_tensor *shared_by_one(const places *p, neap_tensor *const *val
 }
 
 /* All of the session, not only those that this run reads; these alone have a name here,
- * for the graph may be growing. */
+ * for the graph may be growing. Only memory of the host can be shared with one of them:
+ * of neap's own it would be the same tensor, whose count tells. */
 static int check_variables(const neap__running *r, const neap__outline *o,
                            const places *p, neap_tensor *const *out, neap_error *err)
 {
     neap_session *s = r->session;
+    bool own = true;
+    for (size_t i = 0; i < p->count; i++)
+        own &= neap__tensor_exclusive(p->sorted[i]);
+    if (own)
+        return NEAP_OK;
     char node[NEAP__NODE_SIZE] = "a variable's value";
     size_t which = 0;
     pthread_mutex_lock(&s->lock);

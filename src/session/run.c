@@ -436,7 +436,7 @@ int neap__run_explain(neap__running *r, neap__text *t, neap_error *err)
     status = frame_begin(r, &f, err);
     status = status ? status : neap__next_plan(r, &f, &p, err);
     while (!status && p) {
-        neap__text_plan(t, p, 0);
+        neap__text_plan(t, &r->session->target, p, 0);
         neap__plan *after = neap__plan_after(r->session, p);
         neap__plan_release(p);
         p = after;

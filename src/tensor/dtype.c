@@ -178,16 +178,20 @@ uint64_t neap__element_bits(neap_dtype dtype, const void *data, int64_t index)
         LOAD(uint8_t);
         return v != 0;
     }
-    case NEAP_UINT16: {
+    case NEAP_UINT16:
+    case NEAP_FLOAT16:
+    case NEAP_BFLOAT16: {
         LOAD(uint16_t);
         return v;
     }
-    case NEAP_UINT32: {
+    case NEAP_UINT32:
+    case NEAP_FLOAT32: {
         LOAD(uint32_t);
         return v;
     }
     case NEAP_INT64:
-    case NEAP_UINT64: {
+    case NEAP_UINT64:
+    case NEAP_FLOAT64: {
         LOAD(uint64_t);
         return v;
     }

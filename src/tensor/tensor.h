@@ -65,8 +65,8 @@ double neap__element_number(neap_dtype dtype, const void *data, int64_t index);
  * are dropped, and NaN is 0. */
 int64_t neap__element_integer(neap_dtype dtype, const void *data, int64_t index);
 uint64_t neap__element_unsigned(neap_dtype dtype, const void *data, int64_t index);
-/* An integer's or boolean's 64 bits, the sign in front; back again, where a dtype takes
- * the lowest of them. */
+/* An integer's or boolean's 64 bits, the sign in front, or the bits of a float; back
+ * again, where a dtype takes the lowest of them. */
 uint64_t neap__element_bits(neap_dtype dtype, const void *data, int64_t index);
 void neap__store_bits(neap_dtype dtype, void *data, int64_t index, uint64_t bits);
 /* Stores a number or integer if the dtype holds it exactly in range (floats round; 0.5 or
