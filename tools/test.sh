@@ -165,7 +165,7 @@ installed() {
 
 case $1 in
 all)
-    check "make layers" "$MAKE" layers
+    check "make layers" "$MAKE" BUILD="$BUILD" layers
     check "make generate is up to date" generated
     hosts "$all_hosts"
     specs default
