@@ -190,7 +190,7 @@ static int emit_program(neap__emitter *e, uint32_t u, size_t *scratch)
     for (uint32_t k = 0; k < unit->load_count && !status; k++)
         status = add_operand(e, unit->loads[k]);
     status = status ? status : add_operand(e, unit->root);
-    *scratch = neap__program_scratch(g, e->target->workers);
+    *scratch = status ? 0 : neap__program_scratch(g, e->target->workers);
     size_t offset = 0;
     status = status ? status : take(e, *scratch, &offset);
     if (!status) {
