@@ -134,7 +134,7 @@ describe("an operation in Lua", function()
       return neap.op { inputs = "x", compute = print }
     end)
     helper.fails("op: unknown argument 'forward', known are: name, inputs, infer, compute, "
-      .. "gradient, results", function()
+      .. "gradient, results, attributes, doc", function()
         return neap.op { name = "a", inputs = "x", forward = print }
       end)
     helper.fails('op: operation "add" exists already', function()

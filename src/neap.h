@@ -251,8 +251,8 @@ NEAP_API neap_dtype neap_node_dtype(const neap_node *n);
 NEAP_API int neap_node_rank(const neap_node *n); /* -1: unknown */
 /* The static shape, -1 for an unknown dimension; NULL if the rank is unknown or 0. */
 NEAP_API const int64_t *neap_node_dims(const neap_node *n);
-/* Data inputs in the places of the signature, NULL where an optional one is absent and a
- * later one is not; then those that came as attributes; then NULL. */
+/* Data inputs in the places of the signature, NULL where an optional one is absent and
+ * something follows; behind all places those that came as attributes; then NULL. */
 NEAP_API size_t neap_node_input_count(const neap_node *n);
 NEAP_API neap_node *neap_node_input(const neap_node *n, size_t index);
 NEAP_API size_t neap_node_consumer_count(const neap_node *n);
@@ -426,8 +426,7 @@ static inline neap_attribute neap_attribute_pairs(const char *name,
     a.count = count;
     return a;
 }
-static inline neap_attribute neap_attribute_body(const char *name,
-                                                 neap_body *value)
+static inline neap_attribute neap_attribute_body(const char *name, neap_body *value)
 {
     neap_attribute a = neap_attribute_none(name);
     a.kind = NEAP_KIND_BODY;
@@ -575,10 +574,26 @@ typedef struct neap_op {
                     size_t y_count, neap_node **dx, neap_error *err);
     void (*release)(void *user); /* when the graph goes; may be NULL */
     void *user;
+    /* A schema, and callbacks that are told the node, whose values neap_node_attribute
+     * reads; each stands in for the one without `_node` where it is not NULL. Inputs are
+     * in the places of neap_node_input: NULL, or of NEAP_DTYPE_NONE, where one is absent,
+     * and nodes in the place of integers behind the others. */
+    const neap_attribute_info *attributes;
+    size_t attribute_count;
+    int (*infer_node)(void *user, void *caller, const neap_node *n,
+                      const neap_op_shape *in, size_t in_count, neap_op_shape *out,
+                      size_t out_count, neap_error *err);
+    int (*compute_node)(void *user, void *caller, const neap_node *n,
+                        neap_tensor *const *in, size_t in_count, neap_tensor **out,
+                        size_t out_count, neap_error *err);
+    int (*gradient_node)(void *user, void *caller, neap_graph *g, const neap_node *n,
+                         neap_node *const *x, size_t x_count, neap_node *const *y,
+                         neap_node *const *dy, size_t y_count, neap_node **dx,
+                         neap_error *err);
 } neap_op;
 
-/* Makes `op` known to this graph, to be built with neap_build. The struct and its strings
- * are copied. NEAP_EARG for a name that exists. */
+/* Makes `op` known to this graph, to be built with neap_build. The struct, its strings and
+ * its schema are copied. NEAP_EARG for a name that exists. */
 NEAP_API int neap_graph_register(neap_graph *g, const neap_op *op, neap_error *err);
 
 /* ---- Gradients and training ------------------------------------------------------ */
@@ -757,23 +772,32 @@ NEAP_API void neap_get_config(neap_config *config);
  * earlier `size`.
  *
  * Calls may leave out the argument `options`: `neap_softmax(g, x, err)`. (Not where a list
- * is written in place with a comma in it, for a macro counts what is given.)
+ * is written in place with a comma in it, for a macro counts what is given: NEAP__CHOOSE
+ * tells one argument from more.)
  *
  * Generated from the descriptors by `make generate`. */
 /* clang-format off */
-#define NEAP__GIVEN(...) __VA_ARGS__
-#define NEAP__ABSENT(...) NULL, __VA_ARGS__
-#define NEAP__PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, pick, ...) pick
-#define NEAP__OPTIONS(...)                                                               \
-    NEAP__PICK(__VA_ARGS__, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__ABSENT, 0)(__VA_ARGS__)
-#define NEAP__OPTIONS_OUT(...)                                                           \
-    NEAP__PICK(__VA_ARGS__, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__ABSENT, NEAP__ABSENT, 0)(__VA_ARGS__)
+/* NEAP__N where one argument is given, NEAP__Y where more are, 64 at most. */
+#define NEAP__Y(...) __VA_ARGS__
+#define NEAP__N(...) NULL, __VA_ARGS__
+#define NEAP__PICK(                                                                      \
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17,      \
+    a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, a33,      \
+    a34, a35, a36, a37, a38, a39, a40, a41, a42, a43, a44, a45, a46, a47, a48, a49,      \
+    a50, a51, a52, a53, a54, a55, a56, a57, a58, a59, a60, a61, a62, a63,                \
+    pick, ...) pick
+#define NEAP__CHOOSE(...) NEAP__PICK(__VA_ARGS__,                                        \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__N,                                                                             \
+    0)
+#define NEAP__OPTIONS(...) NEAP__CHOOSE(__VA_ARGS__)(__VA_ARGS__)
+#define NEAP__OPTIONS_OUT(out, ...) NEAP__CHOOSE(__VA_ARGS__)(out, __VA_ARGS__)
 /* BEGIN generated */
 
 typedef struct neap_zeros_options {
@@ -1081,6 +1105,12 @@ NEAP_API neap_node *neap_matmul(neap_graph *g, neap_node *a, neap_node *b,
 #define neap_matmul(g, a, b, ...) \
     neap_matmul(g, a, b, NEAP__OPTIONS(__VA_ARGS__))
 
+/* The sum of the products of a and b over some axes of both. `axes` is a number n, for
+ * the last n axes of a and the first n of b, or two sequences: axes of a, and those of b
+ * that each goes with. The axes of a that are left come first, then those of b. */
+NEAP_API neap_node *neap_tensordot(neap_graph *g, neap_node *a, neap_node *b,
+                                   neap_attribute axes, neap_error *err);
+
 typedef struct neap_transpose_options {
     size_t size;
     const int64_t *perm;
@@ -1136,6 +1166,37 @@ NEAP_API neap_node *neap_concat(neap_graph *g, neap_node *const *x, size_t x_cou
 NEAP_API neap_node *neap_slice(neap_graph *g, neap_node *x, const int64_t *begin,
                                size_t begin_count, const int64_t *size, size_t size_count,
                                neap_error *err);
+
+/* Along each axis the elements begin, begin + stride, ... before stop, as Python's slices
+ * pick them: a negative bound counts from the end, one beyond the axis ends at it, and a
+ * negative stride goes backwards. Axes without an entry are whole. */
+NEAP_API neap_node *neap_strided_slice(neap_graph *g, neap_node *x, const int64_t *begin,
+                                       size_t begin_count, const int64_t *stop,
+                                       size_t stop_count, const int64_t *strides,
+                                       size_t strides_count, neap_error *err);
+
+typedef struct neap_pad_options {
+    size_t size;
+    const char *mode;
+    neap_attribute constant_value;
+} neap_pad_options;
+#define NEAP_PAD_OPTIONS_INIT \
+    {sizeof(neap_pad_options), "constant", NEAP_ATTRIBUTE_INIT}
+/* x with more elements around it: paddings[i] are how many before and after axis i. They
+ * are constant_value, or as `mode` says: "reflect" mirrors x at its first and last
+ * element, "symmetric" mirrors these too, "edge" repeats them. */
+NEAP_API neap_node *neap_pad(neap_graph *g, neap_node *x, const neap_pair *paddings,
+                             size_t paddings_count, const neap_pad_options *options,
+                             neap_error *err);
+#define neap_pad(g, x, paddings, paddings_count, ...) \
+    neap_pad(g, x, paddings, paddings_count, NEAP__OPTIONS(__VA_ARGS__))
+
+/* x with its elements moved by `shift` places along an axis, what leaves at one end
+ * coming in at the other; or by several shifts, each along the axis in its place, those
+ * of one axis adding up. */
+NEAP_API neap_node *neap_roll(neap_graph *g, neap_node *x, const int64_t *shift,
+                              size_t shift_count, const int64_t *axis, size_t axis_count,
+                              neap_error *err);
 
 typedef struct neap_gather_options {
     size_t size;

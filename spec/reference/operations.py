@@ -65,6 +65,19 @@ def slice_(x, begin, size):
     return x[tuple(slice(b, e) for b, e in zip(begin, stops))]
 
 
+def strided_slice(x, begin, stop, strides):
+    # What is false in Lua is no bound.
+    def bound(value):
+        return None if value is False else value
+
+    return x[tuple(slice(bound(b), bound(e), s) for b, e, s in zip(begin, stop, strides))]
+
+
+def pad(x, paddings, mode="constant", constant_value=0):
+    extra = {"constant_values": constant_value} if mode == "constant" else {}
+    return np.pad(x, paddings, mode, **extra) if paddings else x
+
+
 def gather(params, indices, axis=0, batch_dims=0):
     if batch_dims == 0:
         return np.take(params, indices, axis=axis)
@@ -135,6 +148,7 @@ OPERATIONS = {
     "reduce_logsumexp": reduction(logsumexp, -np.inf),
     "argmax": lambda x, axis=0: np.argmax(x, axis=axis) if x.size else np.zeros(0, np.int64),
     "matmul": matmul,
+    "tensordot": lambda a, b, axes: np.tensordot(a, b, axes),
     "transpose": lambda x, perm=None: np.transpose(x, perm),
     "reshape": lambda x, shape: np.reshape(x, shape),
     "shape": lambda x: np.array(x.shape, np.int64),
@@ -143,6 +157,9 @@ OPERATIONS = {
     "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
     "concat": lambda *x, axis: np.concatenate(x, axis=axis),
     "slice": lambda x, begin, size: slice_(x, begin, size),
+    "strided_slice": strided_slice,
+    "pad": pad,
+    "roll": lambda x, shift, axis: np.roll(x, shift, axis),
     "gather": gather,
     "one_hot": one_hot,
     "softmax": softmax,

@@ -154,6 +154,128 @@ return {
       },
     },
   },
+  strided_slice = {
+    dtypes = "numeric",
+    cases = {
+      { uniform { 4, 5 }, with = { begin = { 1, 2 }, stop = { 4, 5 }, strides = { 2, 1 } } },
+      { uniform { 4, 5 }, with = { begin = { false, 4 }, stop = { false, 1 },
+        strides = { -1, -2 } } },
+      { uniform { 4, 5 }, with = { begin = { -3 }, stop = { -1 }, strides = { 1 } } },
+      { uniform { 7 }, with = { begin = { -100 }, stop = { 100 }, strides = { 3 } } },
+      { uniform { 7 }, with = { begin = { 100 }, stop = { -100 }, strides = { -3 } } },
+      { uniform { 7 }, with = { begin = { 5 }, stop = { 2 }, strides = { 1 } } },
+      { uniform { 7 }, with = { begin = { 2 }, stop = { false }, strides = { 100 } } },
+      { uniform { 2, 3, 4 }, with = { begin = { false, -1, 1 }, stop = { 1, false, -1 },
+        strides = { 1, -2, 2 } } },
+      { uniform { 2, 3 }, with = { begin = {}, stop = {}, strides = {} } },
+      { uniform {}, with = { begin = {}, stop = {}, strides = {} } },
+      { uniform { 0, 3 }, with = { begin = { 1, 1 }, stop = { false, false },
+        strides = { -1, 1 } } },
+      { uniform { 3, 2 }, with = { begin = { 3 }, stop = { math.mininteger },
+        strides = { math.mininteger } } },
+      { uniform { 3, 2 }, with = { begin = { math.maxinteger }, stop = { math.mininteger },
+        strides = { -1 } } },
+      { whole({ 6 }, 0, 9), with = { begin = { 5 }, stop = { 0 }, strides = { -2 } } },
+    },
+    bad = {
+      {
+        uniform { 4, 5 }, with = { begin = { 0, 0, 0 }, stop = { 1, 1, 1 }, strides = { 1, 1, 1 } },
+        says = 'strided_slice "strided_slice": strides has 3 entries, for rank 2',
+      },
+      {
+        uniform { 4, 5 }, with = { begin = { 0, 0 }, stop = { 1 }, strides = { 1 } },
+        says = 'strided_slice "strided_slice": begin has 2 entries, strides has 1',
+      },
+      {
+        uniform { 4, 5 }, with = { begin = { 0 }, stop = { 1, 1 }, strides = { 1 } },
+        says = 'strided_slice "strided_slice": stop has 2 entries, strides has 1',
+      },
+      {
+        uniform { 4, 5 }, with = { begin = { 0, 0 }, stop = { 1, 1 }, strides = { 1, 0 } },
+        says = 'strided_slice "strided_slice": strides[1] is 0',
+      },
+    },
+  },
+  pad = {
+    dtypes = "numeric",
+    cases = {
+      { uniform { 2, 3 }, with = { paddings = { { 1, 0 }, { 2, 1 } } } },
+      { uniform { 2, 3 }, with = { paddings = { { 1, 2 }, { 0, 0 } }, constant_value = -1.5 } },
+      { uniform { 3, 4 }, with = { paddings = { { 2, 1 }, { 3, 0 } }, mode = "reflect" } },
+      { uniform { 3, 4 }, with = { paddings = { { 3, 2 }, { 0, 4 } }, mode = "symmetric" } },
+      { uniform { 3, 4 }, with = { paddings = { { 5, 0 }, { 2, 6 } }, mode = "edge" } },
+      { uniform { 2, 3, 4 }, with = { paddings = { { 1, 1 }, { 2, 1 }, { 0, 0 } },
+        mode = "reflect" } },
+      { uniform { 2, 3, 4 }, with = { paddings = { { 0, 0 }, { 1, 2 }, { 1, 1 } },
+        mode = "symmetric" } },
+      { uniform { 2, 3, 2 }, with = { paddings = { { 1, 2 }, { 3, 0 }, { 0, 0 } },
+        mode = "edge" } },
+      { uniform { 1 }, with = { paddings = { { 0, 0 } }, mode = "reflect" } },
+      { uniform {}, with = { paddings = {} } },
+      { uniform { 0, 2 }, with = { paddings = { { 1, 1 }, { 1, 0 } }, constant_value = 3 } },
+      { uniform { 0, 2 }, with = { paddings = { { 0, 0 }, { 1, 1 } }, mode = "symmetric" } },
+      { uniform { 2, 0 }, with = { paddings = { { 1, 0 }, { 0, 0 } }, mode = "edge" } },
+      { uniform { 70, 3 }, with = { paddings = { { 60, 61 }, { 1, 1 } }, mode = "reflect" } },
+      { whole({ 4 }, 0, 9), with = { paddings = { { 2, 2 } }, constant_value = 7 } },
+      { whole({ 4 }, 0, 9), with = { paddings = { { 3, 3 } }, mode = "reflect" } },
+    },
+    bad = {
+      {
+        uniform { 2, 3 }, with = { paddings = { { 1, 1 } } },
+        says = 'pad "pad": paddings has 1 entry, for rank 2',
+      },
+      {
+        uniform { 2, 3 }, with = { paddings = { { 0, 0 }, { 0, -1 } } },
+        says = 'pad "pad": paddings[1] = (0, -1) is negative',
+      },
+      {
+        uniform { 2, 3 }, with = { paddings = { { 2, 0 }, { 0, 0 } }, mode = "reflect" },
+        says = 'pad "pad": paddings[0] = (2, 0) is more than mode "reflect" has in dimension 2',
+      },
+      {
+        uniform { 2, 3 }, with = { paddings = { { 0, 0 }, { 0, 4 } }, mode = "symmetric" },
+        says = 'pad "pad": paddings[1] = (0, 4) is more than mode "symmetric" has in dimension 3',
+      },
+      {
+        uniform { 0 }, with = { paddings = { { 1, 0 } }, mode = "edge" },
+        says = 'pad "pad": paddings[0] = (1, 0) is more than mode "edge" has in dimension 0',
+      },
+      {
+        uniform { 2 }, with = { paddings = { { 1, 0 } }, mode = "wrap" },
+        says = 'pad "pad": attribute "mode": "constant", "reflect", "symmetric" or "edge" '
+          .. 'expected, got "wrap"',
+      },
+      {
+        uniform { 2 }, with = { paddings = { { 1, 0 } }, constant_value = 1e300 },
+        says = 'pad "pad": constant_value = 1e+300 is not a float32',
+      },
+    },
+  },
+  roll = {
+    dtypes = "numeric",
+    cases = {
+      { uniform { 5 }, with = { shift = 2, axis = 0 } },
+      { uniform { 5 }, with = { shift = -1, axis = -1 } },
+      { uniform { 3, 4 }, with = { shift = { 1, -2 }, axis = { 0, 1 } } },
+      { uniform { 3, 4 }, with = { shift = { 5, 6, -10 }, axis = { 1, 0, -1 } } },
+      { uniform { 2, 3, 4 }, with = { shift = 1, axis = 1 } },
+      { uniform { 2, 3 }, with = { shift = {}, axis = {} } },
+      { uniform { 0, 3 }, with = { shift = { 1, 1 }, axis = { 0, 1 } } },
+      { uniform { 7 }, with = { shift = math.mininteger, axis = 0 } },
+      { uniform { 7 }, with = { shift = math.maxinteger, axis = 0 } },
+      { whole({ 4, 2 }, 0, 9), with = { shift = { 3, 1 }, axis = { 0, 1 } } },
+    },
+    bad = {
+      {
+        uniform { 2, 3 }, with = { shift = { 1, 2 }, axis = 0 },
+        says = 'roll "roll": shift has 2 entries, axis has 1',
+      },
+      {
+        uniform { 2, 3 }, with = { shift = 1, axis = 2 },
+        says = 'roll "roll": axis 2 is out of range for rank 2',
+      },
+    },
+  },
   gather = {
     dtypes = "numeric",
     cases = {

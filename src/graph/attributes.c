@@ -345,12 +345,9 @@ static int unknown(const neap_op_info *info, const neap_attribute *given, neap_e
                       neap__quoted(quoted, given->name), text.length ? names : "none");
 }
 
-/* What can be said of a given attribute before its row is looked at. */
-static int well_formed(const neap_attribute *given, neap_error *err)
+int neap__attribute_whole(const neap_attribute *given, const char *name, neap_error *err)
 {
     char quoted[NEAP__QUOTED_SIZE];
-    if (!given->name)
-        return neap__fail(err, NEAP_EARG, "an attribute's name is NULL");
     bool missing = (given->kind == NEAP_KIND_STRING && !given->string) ||
                    (given->kind == NEAP_KIND_INTS && given->count && !given->integers) ||
                    (given->kind == NEAP_KIND_FLOATS && given->count && !given->numbers) ||
@@ -360,8 +357,16 @@ static int well_formed(const neap_attribute *given, neap_error *err)
                    (given->kind == NEAP_KIND_NODE && !given->node);
     if (missing)
         return neap__fail(err, NEAP_EARG, "attribute \"%s\": %s expected, got NULL",
-                          neap__quoted(quoted, given->name), kinds[given->kind]);
+                          neap__quoted(quoted, name), kinds[given->kind]);
     return NEAP_OK;
+}
+
+/* What can be said of a given attribute before its row is looked at. */
+static int well_formed(const neap_attribute *given, neap_error *err)
+{
+    if (!given->name)
+        return neap__fail(err, NEAP_EARG, "an attribute's name is NULL");
+    return neap__attribute_whole(given, given->name, err);
 }
 
 int neap__attributes_set(neap_node *n, neap__value *values, const neap_attribute *given,

@@ -117,7 +117,7 @@ struct neap_node {
     neap_node **controls;
     uint32_t input_count, control_count;
     uint32_t data_inputs; /* of input_count: those of the signature */
-    uint32_t absent; /* bit i: the signature's input i is not given, but a later one is */
+    uint32_t absent; /* bit i: the signature's input i is not given, something follows */
     neap__fact fact; /* of its one result; no value where there are several or none */
     neap__fact *results;   /* where neap__several: each has a `result` node; else NULL */
     uint32_t result_count; /* of `results` */
@@ -431,6 +431,8 @@ void neap__name_drop(neap_graph *g, neap__name *name, neap__name *base);
  * the code told. */
 int neap__attributes_set(neap_node *n, neap__value *values, const neap_attribute *given,
                          size_t count, neap_error *err);
+/* What the value points to is there: EARG "attribute "x": integers expected, got NULL". */
+int neap__attribute_whole(const neap_attribute *given, const char *name, neap_error *err);
 /* A value as an attribute of that name, to be shown or given to another node; what it
  * points to is the node's. */
 neap_attribute neap__attribute_of(const neap_node *n, const char *name,

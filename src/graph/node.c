@@ -361,6 +361,18 @@ static void rewind_arena(neap__arena *arena, const neap__arena *mark)
     arena->next = mark->next;
 }
 
+/* The places of the signature behind the inputs that are given: nodes that come as
+ * attributes lie behind all of them, so that no input's place is another's. */
+static uint32_t places_between(const neap__op *op, size_t given)
+{
+    size_t least, most;
+    uint32_t places = 0;
+    neap__signature(op->info.inputs, &least, &most);
+    for (size_t place = given; place < most && place < 32 && most != SIZE_MAX; place++)
+        places |= UINT32_C(1) << place;
+    return places;
+}
+
 static neap_node *build(neap_graph *g, const neap__op *op, neap_node *const *inputs,
                         size_t input_count, const neap_attribute *attributes,
                         size_t attribute_count, const char *name, neap_error *err)
@@ -394,6 +406,8 @@ static neap_node *build(neap_graph *g, const neap__op *op, neap_node *const *inp
     neap_node *n = allocate(g, op, inputs, input_count, nodes, &values, err);
     if (n) {
         n->name = taken->text;
+        if (nodes)
+            n->absent |= places_between(op, input_count);
         code = check_graphs(n, err);
         if (!code)
             code = neap__attributes_set(n, values, attributes, attribute_count, err);

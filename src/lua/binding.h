@@ -52,6 +52,7 @@ enum {
     STATE_MODULES,    /* names of Lua modules, "neap.train", to what they returned */
     STATE_MODULE,     /* the table that luaopen_neap gives */
     STATE_OPERATIONS, /* holds neap__lua_op and the strings that they use */
+    STATE_FUNCTIONS,  /* names of operations to functions, for neap.call */
     STATE_PLACES,     /* a sequence of {what stands before a name, a table of names} */
     STATE_LATE,       /* weak keys: boxes that Lua may never finalize (boxes.c) */
     STATE_VALUES = STATE_LATE
@@ -117,6 +118,7 @@ static inline neap_node *neap__lua_nodeof(const neap__lua_node *box)
     return box && box->graph->graph ? box->node : NULL;
 }
 
+/* User value of a view: 1 the box of the tensor whose memory it shows (tensor.c). */
 typedef struct neap__lua_tensor {
     const char *mark;
     neap_tensor *tensor; /* NULL until the core has given one */

@@ -94,7 +94,8 @@ static void add_signature(luaL_Buffer *b, const neap_op_info *info)
     for (size_t i = 0; i < info->attribute_count; i++) {
         const neap_attribute_info *row = &info->attributes[i];
         bool optional = !(row->flags & NEAP_ATTRIBUTE_REQUIRED) &&
-                        row->fallback.kind == NEAP_KIND_NONE;
+                        (row->fallback.kind == NEAP_KIND_NONE ||
+                         row->fallback.kind == NEAP_KIND_TENSOR);
         luaL_addstring(b, i ? ", " : *info->inputs ? "; " : "");
         luaL_addstring(b, optional ? "[" : "");
         luaL_addstring(b, row->name);
@@ -174,12 +175,13 @@ static int help(lua_State *L)
     if (!lua_isnoneornil(L, 1)) {
         const char *name = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
         if (lua_tocfunction(L, 1) == neap__lua_build && lua_getupvalue(L, 1, 2))
-            name = ((const neap__lua_op *)lua_touserdata(L, -1))->info->name;
-        if (!name) {
+            info = ((const neap__lua_op *)lua_touserdata(L, -1))->info;
+        if (!name && !info) {
             return neap__lua_error(L, "help: the name of an operation expected, got %s",
                                    neap__lua_type(L, 1));
         }
-        info = neap_op_find(name);
+        if (!info)
+            info = neap_op_find(name);
         if (!info || !is_public(info))
             return no_operation(L, name);
     }

@@ -5,7 +5,11 @@
  * state and the operation's number there, in memory that outlives both. A callback finds
  * the box by that key, so that it fails, and does not crash, when the graph outlives the
  * box or runs where there is no Lua state. All that a callback does in Lua is protected:
- * invariant 2 of binding.h holds for the core too. */
+ * invariant 2 of binding.h holds for the core too.
+ *
+ * A callback gets its operands in the places of the signature, nil where one is absent;
+ * where the operation has attributes, a table of these follows, in which a node has become
+ * what stands for it: a shape, a tensor, the node. */
 #include "lua/nodes.h"
 #include "lua/values.h"
 
@@ -17,7 +21,8 @@ enum {
     HOST_GRADIENT,
     HOST_NAME,
     HOST_INPUTS,
-    HOST_VALUES = 5
+    HOST_SCHEMA, /* anchors what the rows point to */
+    HOST_VALUES = 6
 };
 
 typedef struct host {
@@ -41,6 +46,7 @@ typedef struct key {
 typedef struct callback {
     const key *key;
     int function; /* HOST_... */
+    const neap_node *node;
     const neap_op_shape *in_shapes;
     neap_op_shape *out_shapes;
     neap_tensor *const *in;
@@ -48,6 +54,7 @@ typedef struct callback {
     neap_graph *graph;
     neap_node *const *x, *const *y, *const *dy;
     neap_node **dx;
+    int owner; /* the index of the graph's box, for nodes */
     size_t in_count, out_count;
     int status;
     neap_error *err;
@@ -106,15 +113,77 @@ static bool right_count(lua_State *L, callback *c, int first, const char *functi
     return false;
 }
 
+/* Pushes operand i as the callback sees it: a shape, a tensor, a node; nil if it is
+ * absent. */
+static void push_operand(lua_State *L, const callback *c, size_t i)
+{
+    bool absent = i >= c->in_count || (c->in_shapes && !c->in_shapes[i].dtype) ||
+                  (c->in && !c->in[i]) || (c->x && !c->x[i]);
+    if (absent) {
+        lua_pushnil(L);
+    } else if (c->in_shapes) {
+        push_shape(L, &c->in_shapes[i]);
+    } else if (c->in) {
+        neap__lua_tensor *box = neap__lua_newtensor(L);
+        neap__lua_fill(neap__lua_self(L), box, neap_tensor_retain(c->in[i]));
+    } else {
+        neap__lua_pushnode(L, c->owner, c->x[i]);
+    }
+}
+
+/* Operands that came as inputs: those in the place of integers lie behind them. */
+static size_t data_count(const callback *c)
+{
+    const neap_op_info *info = neap_node_info(c->node);
+    size_t count = c->in_count;
+    neap_attribute a;
+    for (size_t i = 0; i < info->attribute_count; i++)
+        if (neap_node_attribute(c->node, i, &a, NULL) == NEAP_OK &&
+            a.kind == NEAP_KIND_NODE)
+            count--;
+    return count;
+}
+
+/* Pushes the data operands, as many as the signature has places if it is of no sequence,
+ * then the attributes if there are any: how many values. */
+static int push_operands(lua_State *L, const callback *c, const neap__lua_op *op)
+{
+    size_t given = data_count(c), places = (size_t)op->inputs;
+    size_t count = !op->sequence && given < places ? places : given;
+    luaL_checkstack(L, (int)count + 16, NULL);
+    for (size_t i = 0; i < count; i++)
+        push_operand(L, c, i < given ? i : c->in_count);
+    return (int)count;
+}
+
+static int push_attributes(lua_State *L, const callback *c)
+{
+    const neap_op_info *info = neap_node_info(c->node);
+    neap_error err = NEAP_ERROR_INIT;
+    neap_attribute a;
+    if (!info->attribute_count)
+        return 0;
+    lua_createtable(L, 0, (int)info->attribute_count);
+    for (size_t i = 0; i < info->attribute_count; i++) {
+        if (neap_node_attribute(c->node, i, &a, &err) != NEAP_OK)
+            neap__lua_raise(L, &err);
+        if (a.kind == NEAP_KIND_NODE)
+            push_operand(L, c, (size_t)a.integer);
+        else
+            neap__lua_pushattribute(L, 0, &info->attributes[i], &a);
+        lua_setfield(L, -2, info->attributes[i].name);
+    }
+    return 1;
+}
+
 /* In each of the three, index 2 is the operation's box, and the function is at the
  * top. */
 static int infer(lua_State *L, callback *c)
 {
-    int first = lua_gettop(L);
-    luaL_checkstack(L, (int)c->in_count + 8, NULL);
-    for (size_t i = 0; i < c->in_count; i++)
-        push_shape(L, &c->in_shapes[i]);
-    if (!neap__lua_protected(L, (int)c->in_count, LUA_MULTRET, c->err)) {
+    const host *h = lua_touserdata(L, 2);
+    int first = lua_gettop(L), arguments = push_operands(L, c, &h->op);
+    arguments += push_attributes(L, c);
+    if (!neap__lua_protected(L, arguments, LUA_MULTRET, c->err)) {
         c->status = c->err->code;
         return 0;
     }
@@ -127,22 +196,19 @@ static int infer(lua_State *L, callback *c)
 
 static int compute(lua_State *L, callback *c)
 {
-    neap__lua *s = neap__lua_self(L);
+    const host *h = lua_touserdata(L, 2);
     neap_error err = NEAP_ERROR_INIT;
-    int first = lua_gettop(L);
-    luaL_checkstack(L, (int)c->in_count + 8, NULL);
-    for (size_t i = 0; i < c->in_count; i++) {
-        neap__lua_tensor *box = neap__lua_newtensor(L);
-        neap__lua_fill(s, box, neap_tensor_retain(c->in[i]));
-    }
-    if (!neap__lua_protected(L, (int)c->in_count, LUA_MULTRET, c->err)) {
+    int first = lua_gettop(L), arguments = push_operands(L, c, &h->op);
+    arguments += push_attributes(L, c);
+    if (!neap__lua_protected(L, arguments, LUA_MULTRET, c->err)) {
         c->status = c->err->code;
         return 0;
     }
     if (!right_count(L, c, first, "compute"))
         return 0;
     for (size_t i = 0; i < c->out_count && c->status == NEAP_OK; i++) {
-        neap_dtype dtype = c->in_count ? neap_tensor_dtype(c->in[0]) : NEAP_DTYPE_NONE;
+        neap_dtype dtype =
+            c->in_count && c->in[0] ? neap_tensor_dtype(c->in[0]) : NEAP_DTYPE_NONE;
         neap_tensor *t = neap__lua_read(L, first + (int)i, dtype, NULL, &err);
         if (!t) /* a value of another dtype than the first input's */
             t = neap__lua_read(L, first + (int)i, NEAP_DTYPE_NONE, NULL, &err);
@@ -157,13 +223,13 @@ static int compute(lua_State *L, callback *c)
 static int gradient(lua_State *L, callback *c)
 {
     const neap__lua *s = neap__lua_self(L);
-    int first = lua_gettop(L), arguments = (int)(c->in_count + 2 * c->out_count);
-    luaL_checkstack(L, arguments + 8, NULL);
+    const host *h = lua_touserdata(L, 2);
+    int first = lua_gettop(L);
     neap__lua_pushgraph(L, c->graph);
     lua_insert(L, first++);
-    int owner = first - 1;
-    for (size_t i = 0; i < c->in_count; i++)
-        neap__lua_pushnode(L, owner, c->x[i]);
+    int owner = c->owner = first - 1;
+    const int inputs = push_operands(L, c, &h->op);
+    luaL_checkstack(L, 2 * (int)c->out_count + 16, NULL);
     for (int dy = 0; dy < 2; dy++) {
         for (size_t i = 0; i < c->out_count; i++) {
             neap_node *n = dy ? c->dy[i] : c->y[i];
@@ -173,13 +239,16 @@ static int gradient(lua_State *L, callback *c)
                 lua_pushboolean(L, 0);
         }
     }
-    if (!neap__lua_protected(L, arguments, (int)c->in_count, c->err)) {
+    const int arguments = inputs + 2 * (int)c->out_count + push_attributes(L, c);
+    if (!neap__lua_protected(L, arguments, inputs, c->err)) {
         c->status = c->err->code;
         return 0;
     }
-    for (size_t i = 0; i < c->in_count; i++) {
+    for (size_t i = 0; i < c->in_count && i < (size_t)inputs; i++) {
         int index = first + (int)i;
         neap_node *n = neap__lua_tonode(L, s, index);
+        if (!c->x[i])
+            continue;
         if (n && neap_node_graph(n) == c->graph)
             c->dx[i] = n;
         else if (lua_toboolean(L, index))
@@ -247,10 +316,12 @@ static int run_callback(callback *c, void *user, void *caller)
     return c->status;
 }
 
-static int call_infer(void *user, void *caller, const neap_op_shape *in, size_t in_count,
-                      neap_op_shape *out, size_t out_count, neap_error *err)
+static int call_infer(void *user, void *caller, const neap_node *n,
+                      const neap_op_shape *in, size_t in_count, neap_op_shape *out,
+                      size_t out_count, neap_error *err)
 {
     callback c = {.function = HOST_INFER,
+                  .node = n,
                   .in_shapes = in,
                   .in_count = in_count,
                   .out_shapes = out,
@@ -259,10 +330,12 @@ static int call_infer(void *user, void *caller, const neap_op_shape *in, size_t 
     return run_callback(&c, user, caller);
 }
 
-static int call_compute(void *user, void *caller, neap_tensor *const *in, size_t in_count,
-                        neap_tensor **out, size_t out_count, neap_error *err)
+static int call_compute(void *user, void *caller, const neap_node *n,
+                        neap_tensor *const *in, size_t in_count, neap_tensor **out,
+                        size_t out_count, neap_error *err)
 {
     callback c = {.function = HOST_COMPUTE,
+                  .node = n,
                   .in = in,
                   .in_count = in_count,
                   .out = out,
@@ -271,11 +344,13 @@ static int call_compute(void *user, void *caller, neap_tensor *const *in, size_t
     return run_callback(&c, user, caller);
 }
 
-static int call_gradient(void *user, void *caller, neap_graph *g, neap_node *const *x,
-                         size_t x_count, neap_node *const *y, neap_node *const *dy,
-                         size_t y_count, neap_node **dx, neap_error *err)
+static int call_gradient(void *user, void *caller, neap_graph *g, const neap_node *n,
+                         neap_node *const *x, size_t x_count, neap_node *const *y,
+                         neap_node *const *dy, size_t y_count, neap_node **dx,
+                         neap_error *err)
 {
     callback c = {.function = HOST_GRADIENT,
+                  .node = n,
                   .graph = g,
                   .x = x,
                   .in_count = x_count,
@@ -322,15 +397,18 @@ static void register_once(lua_State *L, int box, int owner)
     k->number = h->number;
     neap_op op = {.size = sizeof op,
                   .name = h->info.name,
+                  .doc = h->info.doc,
                   .inputs = h->info.inputs,
                   .result_count = (size_t)h->results,
-                  .compute = call_compute,
+                  .compute_node = call_compute,
                   .release = release_key,
-                  .user = k};
+                  .user = k,
+                  .attributes = h->info.attributes,
+                  .attribute_count = h->info.attribute_count};
     if (lua_getiuservalue(L, box, HOST_INFER) != LUA_TNIL)
-        op.infer = call_infer;
+        op.infer_node = call_infer;
     if (lua_getiuservalue(L, box, HOST_GRADIENT) != LUA_TNIL)
-        op.gradient = call_gradient;
+        op.gradient_node = call_gradient;
     lua_pop(L, 2);
     if (neap_graph_register(g, &op, &err) != NEAP_OK) {
         neap_tensor_release(holder);
@@ -359,16 +437,19 @@ static void check_function(lua_State *L, int index, const char *name)
                     neap__lua_type(L, index));
 }
 
-/* Raises what the core has to say of a name and of inputs, by a graph for that alone: so
- * that it is told where the operation is made, and not where it is used first. */
-static void check_signature(lua_State *L, const char *name, const char *inputs)
+/* Raises what the core has to say of a name, of inputs and of attributes, by a graph for
+ * that alone: so that it is told where the operation is made, and not where it is used
+ * first. */
+static void check_signature(lua_State *L, const neap_op_info *info)
 {
     neap_error err = NEAP_ERROR_INIT;
     const neap_op op = {.size = sizeof op,
-                        .name = name,
-                        .inputs = inputs,
+                        .name = info->name,
+                        .inputs = info->inputs,
                         .result_count = 1,
-                        .compute = call_compute};
+                        .compute_node = call_compute,
+                        .attributes = info->attributes,
+                        .attribute_count = info->attribute_count};
     neap_graph *g = neap_graph_new(&err);
     if (g)
         neap_graph_register(g, &op, &err);
@@ -377,12 +458,12 @@ static void check_signature(lua_State *L, const char *name, const char *inputs)
         neap__lua_raise_as(L, "op", &err);
 }
 
-/* Slots: name, inputs, infer, compute, gradient, results. */
+/* Slots: name, inputs, infer, compute, gradient, results, attributes, doc. */
 static int host_new(lua_State *L)
 {
-    static const char *const names[] = {"name",    "inputs",   "infer",
-                                        "compute", "gradient", "results"};
-    static const neap__lua_signature signature = {"op", names, 6, 0, 0};
+    static const char *const names[] = {"name",     "inputs",  "infer",      "compute",
+                                        "gradient", "results", "attributes", "doc"};
+    static const neap__lua_signature signature = {"op", names, 8, 0, 0};
     neap__lua *s = neap__lua_self(L);
     neap_error err;
     int64_t results = 1;
@@ -399,12 +480,16 @@ static int host_new(lua_State *L)
         neap__lua_error(L, "op: argument 'results': a number from 1 to %d expected",
                         MAX_RESULTS);
     }
-    check_signature(L, name, inputs);
-    int count = neap__lua_words(inputs);
-    size_t text_size = strlen(inputs) + 1;
-    host *h =
-        neap__lua_box(L, sizeof *h + ((size_t)count + 1) * sizeof *h->names + text_size,
-                      HOST_VALUES, BOX_HOST);
+    if (!lua_isnil(L, 8))
+        neap__lua_string(L, 8, "op", "doc");
+    neap_op_info info = {.name = name, .inputs = inputs};
+    info.attributes = neap__lua_schema(L, 7, &info.attribute_count);
+    int schema = lua_gettop(L);
+    check_signature(L, &info);
+    size_t count = (size_t)neap__lua_words(inputs), text_size = strlen(inputs) + 1;
+    size_t name_count = count + info.attribute_count + 1;
+    host *h = neap__lua_box(L, sizeof *h + name_count * sizeof *h->names + text_size,
+                            HOST_VALUES, BOX_HOST);
     int box = lua_gettop(L);
     for (int i = 0; i < 3; i++) {
         lua_pushvalue(L, 3 + i);
@@ -414,12 +499,17 @@ static int host_new(lua_State *L)
     lua_setiuservalue(L, box, HOST_NAME);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, box, HOST_INPUTS);
+    lua_pushvalue(L, 8);
+    lua_rawsetp(L, schema, h); /* the text of `doc` */
+    lua_pushvalue(L, schema);
+    lua_setiuservalue(L, box, HOST_SCHEMA);
     h->number = ++s->hosts;
     h->results = (int)results;
-    h->info.name = name;
-    h->info.inputs = inputs;
+    h->info = info;
+    h->info.doc = lua_isnil(L, 8) ? "" : lua_tostring(L, 8);
+    h->info.flags = lua_isnil(L, 5) ? NEAP_OP_NO_GRADIENT : NEAP_OP_GRADIENT;
     const char **to = h->names;
-    char *text = (char *)(h->names + count + 1);
+    char *text = (char *)(h->names + name_count);
     neap__lua_describe(&h->op, &h->info, &to, &text);
     h->op.results = (int)results;
     h->op.prepare = prepare;
@@ -430,6 +520,7 @@ static int host_new(lua_State *L)
     lua_pushlightuserdata(L, &h->op);
     lua_pushvalue(L, box);
     lua_pushcclosure(L, neap__lua_build, 3);
+    neap__lua_name_function(L, name);
     return 1;
 }
 

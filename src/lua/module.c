@@ -190,6 +190,7 @@ static int open_module(lua_State *L)
     neap__lua_open_ops(L);
     neap__lua_open_operators(L);
     neap__lua_open_special(L);
+    neap__lua_open_call(L);
     neap__lua_open_gradients(L);
     neap__lua_open_pack(L);
     neap__lua_open_session(L);

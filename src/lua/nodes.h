@@ -87,6 +87,10 @@ int neap__lua_build(lua_State *L);
  * their name. */
 void neap__lua_describe(neap__lua_op *op, const neap_op_info *info, const char ***names,
                         char **text);
+/* Pushes what keeps the schema at an index, and what it points to: the rows (schema.c). */
+const neap_attribute_info *neap__lua_schema(lua_State *L, int index, size_t *count);
+/* neap.call finds the function at the top by that name, if no built-in has it (call.c). */
+void neap__lua_name_function(lua_State *L, const char *name);
 int neap__lua_words(const char *text); /* how many, apart by spaces; text may be NULL */
 /* Adds the functions of all operations to the module's table at the top. */
 void neap__lua_open_ops(lua_State *L);
@@ -94,6 +98,7 @@ void neap__lua_open_ops(lua_State *L);
 void neap__lua_open_operators(lua_State *L);
 /* placeholder, variable, constant: to the same table; likewise below. */
 void neap__lua_open_special(lua_State *L);
+void neap__lua_open_call(lua_State *L); /* wants the functions above in the table */
 void neap__lua_open_host(lua_State *L);
 /* What the module of branches and loops is built on: to the table at the top. */
 void neap__lua_open_control(lua_State *L);

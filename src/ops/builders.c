@@ -427,6 +427,17 @@ neap_node *neap_matmul(neap_graph *g, neap_node *a, neap_node *b,
                               2, NULL, err);
 }
 
+neap_node *neap_tensordot(neap_graph *g, neap_node *a, neap_node *b, neap_attribute axes,
+                          neap_error *err)
+{
+    neap_node *inputs[] = {a, b};
+    neap_attribute attributes[] = {
+        neap__option("axes", axes),
+    };
+    return neap__build_public(g, "neap_tensordot", &neap__op_tensordot, inputs, 2,
+                              attributes, 1, NULL, err);
+}
+
 #undef neap_transpose
 neap_node *neap_transpose(neap_graph *g, neap_node *x,
                           const neap_transpose_options *options, neap_error *err)
@@ -516,6 +527,52 @@ neap_node *neap_slice(neap_graph *g, neap_node *x, const int64_t *begin,
         neap_attribute_ints("size", size, size_count),
     };
     return neap__build_public(g, "neap_slice", &neap__op_slice, inputs, 1, attributes, 2,
+                              NULL, err);
+}
+
+neap_node *neap_strided_slice(neap_graph *g, neap_node *x, const int64_t *begin,
+                              size_t begin_count, const int64_t *stop, size_t stop_count,
+                              const int64_t *strides, size_t strides_count,
+                              neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    neap_attribute attributes[] = {
+        neap_attribute_ints("begin", begin, begin_count),
+        neap_attribute_ints("stop", stop, stop_count),
+        neap_attribute_ints("strides", strides, strides_count),
+    };
+    return neap__build_public(g, "neap_strided_slice", &neap__op_strided_slice, inputs, 1,
+                              attributes, 3, NULL, err);
+}
+
+#undef neap_pad
+neap_node *neap_pad(neap_graph *g, neap_node *x, const neap_pair *paddings,
+                    size_t paddings_count, const neap_pad_options *options,
+                    neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    neap_pad_options o = NEAP_PAD_OPTIONS_INIT;
+    if (!neap__options(&o, sizeof o, options, "neap_pad", err))
+        return NULL;
+    neap_attribute attributes[] = {
+        neap_attribute_pairs("paddings", paddings, paddings_count),
+        neap__option_string("mode", o.mode),
+        neap__option("constant_value", o.constant_value),
+    };
+    return neap__build_public(g, "neap_pad", &neap__op_pad, inputs, 1, attributes, 3,
+                              NULL, err);
+}
+
+neap_node *neap_roll(neap_graph *g, neap_node *x, const int64_t *shift,
+                     size_t shift_count, const int64_t *axis, size_t axis_count,
+                     neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    neap_attribute attributes[] = {
+        neap_attribute_ints("shift", shift, shift_count),
+        neap_attribute_ints("axis", axis, axis_count),
+    };
+    return neap__build_public(g, "neap_roll", &neap__op_roll, inputs, 1, attributes, 2,
                               NULL, err);
 }
 
@@ -695,9 +752,10 @@ neap_node *neap_apply_adam(neap_graph *g, neap_node *variable, neap_node *m, nea
                               attributes, 3, NULL, err);
 }
 
-const size_t neap__op_slot_count = 256, neap__op_slotted = 89;
+const size_t neap__op_slot_count = 256, neap__op_slotted = 96;
 const neap__op *const neap__op_slots[256] = {
     [0] = &neap__op_no_op,
+    [4] = &neap__op_tensordot_gradient,
     [5] = &neap__op_variable,
     [9] = &neap__op_matmul,
     [10] = &neap__op_stop_gradient,
@@ -705,14 +763,17 @@ const neap__op *const neap__op_slots[256] = {
     [13] = &neap__op_expand_dims,
     [16] = &neap__op_parameter,
     [17] = &neap__op_while_loop,
+    [19] = &neap__op_pad_gradient,
     [23] = &neap__op_sparse_softmax_cross_entropy_with_logits,
     [29] = &neap__op_log_softmax_gradient,
+    [30] = &neap__op_roll,
     [35] = &neap__op_reduce_sum,
     [36] = &neap__op_result,
     [37] = &neap__op_constant,
     [38] = &neap__op_shape,
     [40] = &neap__op_exp,
     [41] = &neap__op_reduce_mean,
+    [43] = &neap__op_tensordot,
     [47] = &neap__op_apply_adam,
     [48] = &neap__op_zeros,
     [51] = &neap__op_floor_divide,
@@ -764,13 +825,16 @@ const neap__op *const neap__op_slots[256] = {
     [157] = &neap__op_tanh_gradient,
     [161] = &neap__op_random_uniform,
     [164] = &neap__op_sign,
+    [165] = &neap__op_strided_slice,
     [168] = &neap__op_shape_along,
+    [170] = &neap__op_pad,
     [179] = &neap__op_gather_gradient,
     [184] = &neap__op_less,
     [190] = &neap__op_softmax_cross_entropy_with_logits,
     [192] = &neap__op_transpose,
     [194] = &neap__op_sum_to_like,
     [197] = &neap__op_softplus,
+    [202] = &neap__op_strided_slice_gradient,
     [204] = &neap__op_assign,
     [207] = &neap__op_sqrt,
     [208] = &neap__op_tanh,

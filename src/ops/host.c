@@ -53,13 +53,23 @@ static int take(neap__fact *f, const neap_op_shape *s, size_t index, neap_error 
     return NEAP_ESHAPE;
 }
 
+/* The shapes of the inputs, in the places of the signature. */
+static void told_inputs(const neap__inference *i, neap_op_shape *shapes, size_t count)
+{
+    const neap_node *n = i->node;
+    for (size_t k = 0, input = 0; k < count; k++) {
+        const bool absent = k < 32 && n->absent >> k & 1;
+        shapes[k] = absent ? (neap_op_shape){.rank = -1} : told(&i->in[input++]);
+    }
+}
+
 static int host_infer(neap__inference *i)
 {
     const neap_op *host = i->node->op->host;
-    size_t in_count = i->node->input_count;
+    size_t in_count = neap_node_input_count(i->node);
     if (!host)
         return neap__fail(i->err, NEAP_EUNSUP, "only a host registers its operations");
-    if (!host->infer) {
+    if (!host->infer && !host->infer_node) {
         if (!in_count)
             return neap__fail(i->err, NEAP_EARG, "without inputs, infer must be given");
         return neap__infer_same(i);
@@ -70,12 +80,14 @@ static int host_infer(neap__inference *i)
     if (!shapes)
         return NEAP_ENOMEM;
     neap_op_shape *out = shapes + in_count;
-    for (size_t k = 0; k < in_count; k++)
-        shapes[k] = told(&i->in[k]);
+    told_inputs(i, shapes, in_count);
     for (size_t k = 0; k < host->result_count; k++)
         out[k].rank = -1;
-    int code = host->infer(host->user, i->caller, shapes, in_count, out,
-                           host->result_count, &own);
+    int code = host->infer_node
+                   ? host->infer_node(host->user, i->caller, i->node, shapes, in_count,
+                                      out, host->result_count, &own)
+                   : host->infer(host->user, i->caller, shapes, in_count, out,
+                                 host->result_count, &own);
     code = answer(i->err, code, &own, "infer failed");
     for (size_t k = 0; k < host->result_count && !code; k++)
         code = take(&i->out[k], &out[k], k, i->err);
@@ -108,17 +120,34 @@ static int check_result(const host_args *a, size_t index, const neap_tensor *t,
     return NEAP_OK;
 }
 
+/* The inputs that are given, one after the other, in the places of the signature: in
+ * `room` where one is absent. */
+static void **placed(const neap_node *n, void *const *inputs, void **room)
+{
+    const size_t count = neap_node_input_count(n);
+    if (!n->absent)
+        return (void **)inputs;
+    for (size_t k = 0, input = 0; k < count; k++)
+        room[k] = k < 32 && n->absent >> k & 1 ? NULL : inputs[input++];
+    return room;
+}
+
 /* in[i] is a neap_tensor, borrowed; out[0] is an array of neap_tensor pointers, NULL
  * on entry, one for each result. After a failure all of them are NULL again. */
 static int host_kernel(const neap__call *call)
 {
     const host_args *a = call->args;
     const neap_op *host = a->node->op->host;
-    neap_tensor *const *in = (neap_tensor *const *)(const void *)call->in;
+    void *const *given = (void *const *)(const void *)call->in;
+    neap_tensor **in = (neap_tensor **)placed(a->node, given, call->scratch);
+    const size_t in_count = neap_node_input_count(a->node);
     neap_tensor **out = a->out_count ? call->out[0] : NULL;
     neap_error own = NEAP_ERROR_INIT;
-    int code = host->compute(host->user, call->caller, in, a->node->input_count, out,
-                             a->out_count, &own);
+    int code = host->compute_node
+                   ? host->compute_node(host->user, call->caller, a->node, in, in_count,
+                                        out, a->out_count, &own)
+                   : host->compute(host->user, call->caller, in, in_count, out,
+                                   a->out_count, &own);
     code = answer_of(a->node, call->err, code, &own, "compute failed");
     for (size_t i = 0; i < a->out_count && !code; i++)
         code = check_result(a, i, out[i], call->err);
@@ -139,21 +168,49 @@ static int host_bind(neap__binding *b)
     a->out = b->out;
     b->kernel = host_kernel;
     b->args = a;
+    if (b->node->absent)
+        b->scratch = neap_node_input_count(b->node) * sizeof(void *);
     b->allocates = true;
     return NEAP_OK;
 }
 
 /* ---- The gradient ---------------------------------------------------------------- */
 
-static void host_gradient(neap__grad *g)
+static int ask_host(neap__grad *g, neap_node *const *x, neap_node **dx)
 {
     const neap_op *host = g->node->op->host;
+    const size_t count = neap_node_input_count(g->node);
     neap_error own = NEAP_ERROR_INIT;
     neap__visit visit = neap__visit_begin(g->graph);
-    int code = host->gradient(host->user, g->caller, g->graph, g->x, g->node->input_count,
-                              g->ys, g->dys, g->y_count, g->dx, &own);
+    int code = host->gradient_node
+                   ? host->gradient_node(host->user, g->caller, g->graph, g->node, x,
+                                         count, g->ys, g->dys, g->y_count, dx, &own)
+                   : host->gradient(host->user, g->caller, g->graph, x, count, g->ys,
+                                    g->dys, g->y_count, dx, &own);
     neap__visit_end(g->graph, &visit);
-    answer_of(g->node, g->err, code, &own, "gradient failed");
+    return answer_of(g->node, g->err, code, &own, "gradient failed");
+}
+
+static void host_gradient(neap__grad *g)
+{
+    const neap_node *n = g->node;
+    const size_t count = neap_node_input_count(n),
+                 bytes = 2 * count * sizeof(neap_node *);
+    if (!n->absent) {
+        ask_host(g, g->x, g->dx);
+        return;
+    }
+    neap__account *account = g->graph->account;
+    neap_node **room = neap__alloc_zero(account, bytes, NEAP_MEMORY_SMALL, g->err);
+    if (!room)
+        return;
+    neap_node **dx = room + count;
+    placed(n, (void *const *)g->x, (void **)room);
+    if (!ask_host(g, room, dx))
+        for (size_t k = 0, input = 0; k < count; k++)
+            if (!(k < 32 && n->absent >> k & 1))
+                g->dx[input++] = dx[k];
+    neap__free(account, room, bytes, NEAP_MEMORY_SMALL);
 }
 
 /* What a host's code does is unknown: it is run as often as it was built, by the
@@ -270,36 +327,48 @@ static const char *wrong_inputs(const char *inputs)
     return NULL;
 }
 
-int neap_graph_register(neap_graph *g, const neap_op *op, neap_error *err)
+/* As much of the caller's struct as it has; what was added later is NULL in one of
+ * before. */
+static int take_op(neap_op *op, const neap_op *given, neap_error *err)
 {
-    if (!g || !op)
+    if (given->size < offsetof(neap_op, attributes) || given->size > sizeof *op)
+        return neap__fail(err, NEAP_EARG, "neap_graph_register: op.size is %zu, not %zu",
+                          given->size, sizeof *op);
+    memcpy(op, given, given->size);
+    const char *missing = !op->name                                ? "op.name"
+                          : !op->inputs                            ? "op.inputs"
+                          : !op->compute && !op->compute_node      ? "op.compute"
+                          : !op->attributes && op->attribute_count ? "op.attributes"
+                                                                   : NULL;
+    return missing ? neap__null(err, "neap_graph_register", missing) : NEAP_OK;
+}
+
+int neap_graph_register(neap_graph *g, const neap_op *given, neap_error *err)
+{
+    if (!g || !given)
         return neap__null(err, "neap_graph_register", g ? "op" : "g");
     neap__clear(err);
     if (!neap__graph_ready(g, "neap_graph_register", err))
         return NEAP_ESTATE;
     char quoted[NEAP__QUOTED_SIZE];
-    if (op->size != sizeof *op)
-        return neap__fail(err, NEAP_EARG, "neap_graph_register: op.size is %zu, not %zu",
-                          op->size, sizeof *op);
-    if (!op->name || !op->inputs || !op->compute)
-        return neap__null(err, "neap_graph_register",
-                          !op->name     ? "op.name"
-                          : !op->inputs ? "op.inputs"
-                                        : "op.compute");
-    if (!proper_name(op->name))
+    neap_op op = {0};
+    int code = take_op(&op, given, err);
+    if (code)
+        return code;
+    if (!proper_name(op.name))
         return neap__fail(err, NEAP_EARG,
                           "neap_graph_register: \"%s\" cannot be an operation's name",
-                          neap__quoted(quoted, op->name));
-    const char *wrong = wrong_inputs(op->inputs);
+                          neap__quoted(quoted, op.name));
+    const char *wrong = wrong_inputs(op.inputs);
     if (wrong)
         return neap__fail(err, NEAP_EARG,
                           "neap_graph_register: operation \"%s\": inputs \"%s\": %s",
-                          op->name, neap__quoted(quoted, op->inputs), wrong);
-    if (neap__op_named(op->name) || neap__host_named(g, op->name))
-        return neap__fail(err, NEAP_EARG, "operation \"%s\" exists already", op->name);
-    if (!op->infer && op->result_count != 1)
+                          op.name, neap__quoted(quoted, op.inputs), wrong);
+    if (neap__op_named(op.name) || neap__host_named(g, op.name))
+        return neap__fail(err, NEAP_EARG, "operation \"%s\" exists already", op.name);
+    if (!op.infer && !op.infer_node && op.result_count != 1)
         return neap__fail(err, NEAP_EARG,
                           "operation \"%s\": with %zu results, infer must be given",
-                          op->name, op->result_count);
-    return neap__host_add(g, &neap__op_host, op, err);
+                          op.name, op.result_count);
+    return neap__host_add(g, &neap__op_host, &op, err);
 }

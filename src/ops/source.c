@@ -218,8 +218,8 @@ static int check_finite(const neap__inference *i, const char *name, bool negativ
 /* A bound of an integer draw, exactly, as the bits of its 64; false where it is no whole
  * number, or where the dtype does not hold it (`above`: the number before it, for it is
  * not drawn itself). */
-static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype, bool above,
-                        int64_t *bits)
+static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype,
+                        bool above, int64_t *bits)
 {
     const neap__value *v = neap__attribute(n, name);
     const double x = v->number, most = dtype == NEAP_UINT64 ? 0x1p64 : 0x1p63;
@@ -236,12 +236,18 @@ static bool whole_bound(const neap_node *n, const char *name, neap_dtype dtype, 
     return neap__store_integer(dtype, &element, 0, (int64_t)((uint64_t)*bits - above));
 }
 
-static bool is_below(const neap_node *n, const char *low, const char *high)
+/* a < b, exactly, whichever of them are integers; both are finite. */
+static bool is_below(const neap__value *a, const neap__value *b)
 {
-    const neap__value *a = neap__attribute(n, low), *b = neap__attribute(n, high);
-    return a->kind == NEAP_KIND_INT && b->kind == NEAP_KIND_INT
-               ? a->integer < b->integer
-               : neap__number_of(n, low) < neap__number_of(n, high);
+    const bool low = a->kind == NEAP_KIND_INT, high = b->kind == NEAP_KIND_INT;
+    if (low && high)
+        return a->integer < b->integer;
+    if (!low && !high)
+        return a->number < b->number;
+    const double number = low ? b->number : a->number;
+    if (number >= 0x1p63 || number < -0x1p63)
+        return low ? number > 0 : number < 0;
+    return low ? a->integer < (int64_t)ceil(number) : (int64_t)floor(number) < b->integer;
 }
 
 /* Bounds of an integer draw: whole numbers that the dtype holds (the upper one is not
@@ -253,7 +259,7 @@ static int check_bounds(const neap__inference *i)
     if (!whole_bound(n, "minval", i->out->dtype, false, &bits))
         return bad_number(i->err, "minval must be a whole number within the dtype",
                           neap__attribute(n, "minval"));
-    if (!is_below(n, "minval", "maxval"))
+    if (!is_below(neap__attribute(n, "minval"), neap__attribute(n, "maxval")))
         return bad_number(i->err, "maxval must be above minval",
                           neap__attribute(n, "maxval"));
     if (!whole_bound(n, "maxval", i->out->dtype, true, &bits))
@@ -272,7 +278,7 @@ static int infer_uniform(neap__inference *i)
         return status;
     if (neap__is_integer(i->out->dtype))
         return check_bounds(i);
-    if (!is_below(i->node, "minval", "maxval"))
+    if (!is_below(neap__attribute(i->node, "minval"), neap__attribute(i->node, "maxval")))
         return bad_number(i->err, "maxval must be above minval",
                           neap__attribute(i->node, "maxval"));
     return NEAP_OK;
