@@ -141,6 +141,22 @@ describe("integer arithmetic", function()
     assert.same({ true }, run(x:greater(big - 1)))
   end)
 
+  it("has a mean between the least and the greatest element, whatever their sum", function()
+    local function gives(mean, dtype, values)
+      assert.equal(mean, run(neap.reduce_mean(neap.constant(values, dtype))))
+    end
+    local most <const>, least <const> = math.maxinteger, math.mininteger
+    gives(most, "int64", { most, most, most })
+    gives(most - 1, "int64", { most, most - 2 })
+    gives(least, "int64", { least, least, least })
+    gives(0, "int64", { least, most, 1 })
+    gives(-2147483648, "int32", { -2147483648, -2147483648 })
+    gives(127, "int8", { 127, 127, 127 })
+    gives(255, "uint8", { 255, 255 })
+    local x = neap.tensor({ { most, least }, { most, least }, { most - 3, least + 3 } }, "int64")
+    assert.same({ most - 1, least + 1 }, run(neap.reduce_mean(x, 0)))
+  end)
+
   it("divides downwards, as Python does", function()
     local big <const> = (1 << 53) + 1
     local function gives(quotient, rest, dtype, x, y)

@@ -304,6 +304,42 @@ describe("neap.gradients", function()
     local x = neap.placeholder("float64", { 4 })
     local dx = neap.gradients(x:reduce_max(), x)
     assert.same({ 0, 0.5, 0.5, 0 }, run(dx, { [x] = { 1, 3, 3, 2 } }):totable())
+    dx = neap.gradients(x:reduce_min(), x)
+    assert.same({ 0, 0.5, 0.5, 0 }, run(dx, { [x] = { 4, 1, 1, 2 } }):totable())
+  end)
+
+  it("of a product are the products of the others, at zeros too", function()
+    local x = neap.placeholder("float64", { 3 })
+    local dx = neap.gradients(x:reduce_prod(), x)
+    assert.same({ 12, 8, 6 }, run(dx, { [x] = { 2, 3, 4 } }):totable())
+    assert.same({ 0, 6, 0 }, run(dx, { [x] = { 2, 0, 3 } }):totable())
+    assert.same({ 0, 0, 0 }, run(dx, { [x] = { 0, 0, 3 } }):totable())
+  end)
+
+  -- Beyond the range of float32 on the way: 2^300, then back.
+  it("of a long product, with a zero in its midst", function()
+    local x = neap.placeholder("float32", { 600 })
+    local dx = neap.gradients(x:reduce_prod(), x)
+    local values = {}
+    for i = 1, 600 do
+      values[i] = i <= 300 and 2 or i == 451 and 0 or 0.5
+    end
+    local gradient = run(dx, { [x] = values })
+    for i = 1, 600 do
+      assert.equal(i == 451 and 2 or 0, gradient[i])
+    end
+  end)
+
+  -- abcd at a = b = 0, c = 3, d = 5, by a, then b, then c, then d.
+  it("of a product to any order, where some of its elements are zero", function()
+    local x = neap.placeholder("float64", { 4 })
+    local y = x:reduce_prod()
+    local orders = { { 0, 0, 0, 0 }, { 0, 15, 0, 0 }, { 0, 0, 5, 3 }, { 0, 0, 0, 1 }, { 0, 0, 0, 0 } }
+    for order, expected in ipairs(orders) do
+      local dx = neap.gradients(y, x)
+      assert.same(expected, run(dx, { [x] = { 0, 0, 3, 5 } }):totable())
+      y = neap.slice(dx, { math.min(order - 1, 3) }, { 1 }):reduce_sum()
+    end
   end)
 
   it("adds up the rows that gather takes more than once", function()

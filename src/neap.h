@@ -1059,6 +1059,39 @@ NEAP_API neap_node *neap_reduce_max(neap_graph *g, neap_node *x,
 #define neap_reduce_max(g, x, ...) \
     neap_reduce_max(g, x, NEAP__OPTIONS(__VA_ARGS__))
 
+typedef struct neap_reduce_min_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+    int keepdims; int : 32;
+} neap_reduce_min_options;
+#define NEAP_REDUCE_MIN_OPTIONS_INIT \
+    {sizeof(neap_reduce_min_options), NULL, 0, 0}
+/* The least element of x over some axes (absent: all); NaN if there is one. Over no
+ * elements it is the greatest value of the dtype (inf). Equal least elements share the
+ * gradient. */
+NEAP_API neap_node *neap_reduce_min(neap_graph *g, neap_node *x,
+                                    const neap_reduce_min_options *options,
+                                    neap_error *err);
+#define neap_reduce_min(g, x, ...) \
+    neap_reduce_min(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
+typedef struct neap_reduce_prod_options {
+    size_t size;
+    const int64_t *axis;
+    size_t axis_count;
+    int keepdims; int : 32;
+} neap_reduce_prod_options;
+#define NEAP_REDUCE_PROD_OPTIONS_INIT \
+    {sizeof(neap_reduce_prod_options), NULL, 0, 0}
+/* The product of the elements of x over some axes (absent: all). Integers wrap; over no
+ * elements it is 1. */
+NEAP_API neap_node *neap_reduce_prod(neap_graph *g, neap_node *x,
+                                     const neap_reduce_prod_options *options,
+                                     neap_error *err);
+#define neap_reduce_prod(g, x, ...) \
+    neap_reduce_prod(g, x, NEAP__OPTIONS(__VA_ARGS__))
+
 typedef struct neap_reduce_logsumexp_options {
     size_t size;
     const int64_t *axis;

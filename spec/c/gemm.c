@@ -279,6 +279,39 @@ static void same_bits(void)
     }
 }
 
+/* AVX2 and AVX-512 sum in one order, whatever the sizes. */
+static void same_bits_by_width(void)
+{
+    static const int64_t sizes[][3] = {{128, 784, 512}, {333, 1444, 555}, {1, 777, 3000},
+                                       {700, 2999, 1},  {1, 5000, 1},     {70, 9000, 70},
+                                       {600, 1100, 500}};
+    const int large = sizeof sizes / sizeof sizes[0];
+    if (neap__best_isa() < NEAP__AVX512)
+        return;
+    for (neap_dtype dtype = NEAP_FLOAT32; dtype <= NEAP_FLOAT64; dtype++)
+        for (int i = 0; i < 400 + large; i++) {
+            int64_t m = 1 + (int64_t)draw(30), k = (int64_t)draw(100);
+            int64_t n = i % 5 ? 1 + (int64_t)draw(30) : 1;
+            if (i % 7 == 0)
+                m = 1;
+            if (i >= 400)
+                m = sizes[i - 400][0], k = sizes[i - 400][1], n = sizes[i - 400][2];
+            product p =
+                make(plain(dtype, NEAP__AVX2, m, k, n, draw(2), draw(2), 0), FRACTIONS);
+            compute(&p, 0, 1);
+            size_t bytes = (size_t)p.c_count * p.width;
+            void *narrow = malloc(bytes);
+            memcpy(narrow, p.c, bytes);
+            p.g.isa = NEAP__AVX512;
+            compute(&p, 0, 1);
+            if (!CHECK(memcmp(narrow, p.c, bytes) == 0))
+                printf("  %s %d x %d x %d\n", neap_dtype_name(dtype), (int)m, (int)k,
+                       (int)n);
+            free(narrow);
+            drop(&p);
+        }
+}
+
 static void nothing_to_do(void)
 {
     for (int zero = 0; zero < 3; zero++)
@@ -414,6 +447,7 @@ int main(void)
     batches();
     rounding();
     same_bits();
+    same_bits_by_width();
     nothing_to_do();
     not_a_number();
     epilogues();

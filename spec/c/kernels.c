@@ -1,4 +1,4 @@
-/* kernels.c - fused loops, reductions, rows, moves, random numbers and optimizers
+/* kernels.c - fused loops, rows, moves, random numbers and optimizers
  * against plain loops in double, for every instruction set that this machine has, and
  * with 1, 2 and 5 workers, whose results must have the same bits. */
 #include "cpu/divide.h"
@@ -12,30 +12,6 @@
 static const int workers[] = {1, 2, 5};
 
 static neap__isa last_isa(void) { return neap__best_isa(); }
-
-static neap__shape random_shape(int64_t most)
-{
-    static const int64_t sizes[] = {1, 1, 2, 3, 5, 7, 16, 33, 100, 700};
-    neap__shape s = {.rank = (int)next_below(NEAP_MAX_RANK + 1)};
-    int64_t size = 1;
-    for (int d = 0; d < s.rank; d++) {
-        do
-            s.dims[d] = sizes[next_below(10)];
-        while (size * s.dims[d] > most);
-        size *= s.dims[d];
-    }
-    if (s.rank && next_below(25) == 0)
-        s.dims[next_below(s.rank)] = 0;
-    return s;
-}
-
-static void split_index(const neap__shape *s, int64_t i, int64_t index[NEAP_MAX_RANK])
-{
-    for (int d = s->rank - 1; d >= 0; d--) {
-        index[d] = i % s->dims[d];
-        i /= s->dims[d];
-    }
-}
 
 /* ---- Fused loops ------------------------------------------------------------------- */
 
@@ -53,15 +29,6 @@ static neap__shape random_operand(const neap__shape *domain)
             s.dims[d] = 1;
     }
     return s;
-}
-
-static int64_t operand_index(const neap__shape *s, const neap__shape *domain,
-                             const int64_t index[NEAP_MAX_RANK])
-{
-    int64_t at = 0;
-    for (int d = 0; d < s->rank; d++)
-        at = at * s->dims[d] + (s->dims[d] == 1 ? 0 : index[d + domain->rank - s->rank]);
-    return at;
 }
 
 /* out0 = (a + b) * c, out1 = out0 - a: out0 may be a's memory. */
@@ -187,134 +154,7 @@ static void check_span(neap__isa isa)
     free(scratch);
 }
 
-/* ---- Reductions -------------------------------------------------------------------- */
-
-static double folded(neap__reduction reduction, double acc, double x)
-{
-    if (reduction == NEAP__REDUCE_MAX)
-        return x > acc || isnan(x) ? x : acc;
-    return reduction == NEAP__REDUCE_LOGSUMEXP ? acc + exp(x) : acc + x;
-}
-
-static void check_reduce(neap__isa isa, neap_dtype dtype, neap__reduction reduction,
-                         int64_t most)
-{
-    const neap__shape x = random_shape(most);
-    const unsigned mask = next_bits() & ((1u << x.rank) - 1);
-    const neap__shape result = neap__reduced(&x, mask, true);
-    const int64_t size = neap__shape_size(&x), outputs = neap__shape_size(&result);
-    neap__reduce_args a = {.dtype = dtype, .isa = isa, .reduction = reduction};
-    neap__reduce_fix(&a, &x, mask);
-    CHECK(a.outputs == outputs);
-    const bool floating = neap__is_floating(dtype);
-    void *in = buffer((size_t)size * 8), *out = buffer((size_t)outputs * 8);
-    void *first = buffer((size_t)outputs * 8);
-    double *want = buffer((size_t)outputs * 8), *size_of = buffer((size_t)outputs * 8);
-    for (int64_t i = 0; i < outputs; i++) {
-        want[i] = reduction == NEAP__REDUCE_MAX ? floating ? -INFINITY : -1e300 : 0;
-        size_of[i] = 0;
-    }
-    for (int64_t i = 0; i < size; i++) {
-        int64_t index[NEAP_MAX_RANK];
-        if (floating)
-            neap__store_number(dtype, in, i, next_number(-1, 1));
-        else
-            neap__store_integer(dtype, in, i,
-                                next_below(4) - (neap__is_unsigned(dtype) ? 0 : 2));
-        split_index(&x, i, index);
-        const int64_t at = operand_index(&result, &x, index);
-        want[at] = folded(reduction, want[at], neap__element_number(dtype, in, i));
-        size_of[at]++;
-    }
-    for (int k = 0; k < 3; k++) {
-        void *scratch = buffer(neap__reduce_scratch(&a, workers[k]));
-        const void *ins[] = {in};
-        void *outs[] = {k ? out : first};
-        CHECK(run(neap__cpu_reduce, &a, ins, outs, scratch, workers[k], NULL) == NEAP_OK);
-        if (k)
-            CHECK(memcmp(out, first, (size_t)outputs * neap_dtype_size(dtype)) == 0);
-        free(scratch);
-    }
-    bool right = true;
-    const double tolerance = dtype == NEAP_FLOAT64   ? 1e-11
-                             : dtype == NEAP_FLOAT32 ? 1e-5
-                             : floating              ? 2e-2
-                                                     : 0;
-    for (int64_t i = 0; i < outputs; i++) {
-        double y = want[i];
-        if (reduction == NEAP__REDUCE_MEAN)
-            y = floating ? y / size_of[i] : size_of[i] > 0 ? trunc(y / size_of[i]) : 0;
-        if (reduction == NEAP__REDUCE_LOGSUMEXP)
-            y = log(y);
-        if (!floating && (dtype == NEAP_INT8 || dtype == NEAP_UINT8) && fabs(y) > 100)
-            continue;
-        if (!floating && reduction == NEAP__REDUCE_MAX && y < -1e200)
-            continue;
-        right = right && (near(neap__element_number(dtype, first, i), y, tolerance) ||
-                          (dtype == NEAP_FLOAT16 && fabs(y) > 65000));
-    }
-    if (!CHECK(right))
-        printf("  reduction %d of %s, rank %d mask %u, %s\n", (int)reduction,
-               neap_dtype_name(dtype), a.rank, a.mask, neap__isa_name(isa));
-    free(in);
-    free(out);
-    free(first);
-    free(want);
-    free(size_of);
-}
-
-static double reduced(neap__reduction reduction, neap_dtype dtype, int64_t n,
-                      const void *x)
-{
-    neap__reduce_args a = {.dtype = dtype, .isa = last_isa(), .reduction = reduction};
-    const neap__shape shape = {1, {n}};
-    double out = 0;
-    void *outs[] = {&out};
-    const void *in[] = {x};
-    neap__reduce_fix(&a, &shape, 1);
-    void *scratch = buffer(neap__reduce_scratch(&a, 1));
-    run(neap__cpu_reduce, &a, in, outs, scratch, 1, NULL);
-    free(scratch);
-    return neap__element_number(dtype, &out, 0);
-}
-
-static void check_reduce_values(void)
-{
-    const float thousand[] = {1000, 1000}, minus[] = {-1000, -1000},
-                inf[] = {INFINITY, 1};
-    const float nothing[] = {-INFINITY, -INFINITY}, nan[] = {1, NAN, 2};
-    CHECK(near(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 2, thousand),
-               1000.6931471805599, 1e-7));
-    CHECK(near(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 2, minus), -999.30685281944,
-               1e-7));
-    CHECK(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 2, inf) == INFINITY);
-    CHECK(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 1, inf) == INFINITY);
-    CHECK(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 2, nothing) == -INFINITY);
-    CHECK(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 0, nothing) == -INFINITY);
-    CHECK(isnan(reduced(NEAP__REDUCE_LOGSUMEXP, NEAP_FLOAT32, 3, nan)));
-    CHECK(isnan(reduced(NEAP__REDUCE_MAX, NEAP_FLOAT32, 3, nan)));
-    CHECK(reduced(NEAP__REDUCE_MAX, NEAP_FLOAT64, 0, nan) == -INFINITY);
-    CHECK(reduced(NEAP__REDUCE_MAX, NEAP_INT32, 0, nan) == INT32_MIN);
-    CHECK(isnan(reduced(NEAP__REDUCE_MEAN, NEAP_FLOAT32, 0, nan)));
-    CHECK(reduced(NEAP__REDUCE_SUM, NEAP_FLOAT32, 0, nan) == 0);
-    CHECK(reduced(NEAP__REDUCE_MEAN, NEAP_INT32, 0, nan) == 0);
-    const int32_t odd[] = {-3, 0}, large[] = {INT32_MAX, INT32_MAX};
-    CHECK(reduced(NEAP__REDUCE_MEAN, NEAP_INT32, 2, odd) == -1);
-    CHECK(reduced(NEAP__REDUCE_SUM, NEAP_INT32, 2, large) == -2);
-    CHECK(reduced(NEAP__REDUCE_MEAN, NEAP_INT32, 2, large) == INT32_MAX);
-    const int64_t n = 10000000;
-    float *ones = buffer((size_t)n * sizeof *ones);
-    for (int64_t i = 0; i < n; i++)
-        ones[i] = 1;
-    CHECK(reduced(NEAP__REDUCE_SUM, NEAP_FLOAT32, n, ones) == 1e7);
-    CHECK(reduced(NEAP__REDUCE_MEAN, NEAP_FLOAT32, n, ones) == 1);
-    free(ones);
-    for (int64_t size = 1; size < 200; size++) { /* a NaN anywhere */
-        float x[200] = {0};
-        x[next_below(size)] = NAN;
-        CHECK(isnan(reduced(NEAP__REDUCE_MAX, NEAP_FLOAT32, size, x)));
-    }
-}
+/* ---- Argmax ------------------------------------------------------------------------ */
 
 static void check_argmax(void)
 {
@@ -823,12 +663,6 @@ int main(void)
             check_program(isa, dtypes[k % 4], k % 10 ? 3000 : 60000, k % 3 == 0);
         }
         check_span(isa);
-        for (int k = 0; k < 900; k++)
-            check_reduce(isa, (neap_dtype)(NEAP_FLOAT32 + k % 9),
-                         (neap__reduction)(k / 9 % 3), k % 20 ? 2000 : 200000);
-        for (int k = 0; k < 300; k++)
-            check_reduce(isa, (neap_dtype)(NEAP_FLOAT32 + k % 4), NEAP__REDUCE_LOGSUMEXP,
-                         k % 10 ? 2000 : 200000);
         for (int f = 0; f < 2; f++) {
             for (int64_t count = 1; count <= MOST; count += count < 40 ? 1 : 37) {
                 check_rows(isa, floats[f], count, 1, count % 2 ? 5 : 80);
@@ -840,7 +674,6 @@ int main(void)
                 check_updates(isa, floats[f], n);
         }
     }
-    check_reduce_values();
     check_argmax();
     check_row_edges();
     for (int k = 0; k < 1000; k++) {

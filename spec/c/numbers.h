@@ -78,6 +78,41 @@ static inline int run(neap__kernel *kernel, const void *args, const void *const 
     return code;
 }
 
+static inline neap__shape random_shape(int64_t most)
+{
+    static const int64_t sizes[] = {1, 1, 2, 3, 5, 7, 16, 33, 100, 700};
+    neap__shape s = {.rank = (int)next_below(NEAP_MAX_RANK + 1)};
+    int64_t size = 1;
+    for (int d = 0; d < s.rank; d++) {
+        do
+            s.dims[d] = sizes[next_below(10)];
+        while (size * s.dims[d] > most);
+        size *= s.dims[d];
+    }
+    if (s.rank && next_below(25) == 0)
+        s.dims[next_below(s.rank)] = 0;
+    return s;
+}
+
+static inline void split_index(const neap__shape *s, int64_t i,
+                               int64_t index[NEAP_MAX_RANK])
+{
+    for (int d = s->rank - 1; d >= 0; d--) {
+        index[d] = i % s->dims[d];
+        i /= s->dims[d];
+    }
+}
+
+/* The operand's element at an index of the domain that it is broadcast to. */
+static inline int64_t operand_index(const neap__shape *s, const neap__shape *domain,
+                                    const int64_t index[NEAP_MAX_RANK])
+{
+    int64_t at = 0;
+    for (int d = 0; d < s->rank; d++)
+        at = at * s->dims[d] + (s->dims[d] == 1 ? 0 : index[d + domain->rank - s->rank]);
+    return at;
+}
+
 static inline void *buffer(size_t bytes)
 {
     void *p = NULL;

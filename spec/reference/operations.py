@@ -145,6 +145,8 @@ OPERATIONS = {
     "reduce_sum": reduction(np.sum, 0.0),
     "reduce_mean": reduction(np.mean, np.nan),
     "reduce_max": reduction(np.max, -np.inf),
+    "reduce_min": reduction(np.min, np.inf),
+    "reduce_prod": reduction(np.prod, 1.0),
     "reduce_logsumexp": reduction(logsumexp, -np.inf),
     "argmax": lambda x, axis=0: np.argmax(x, axis=axis) if x.size else np.zeros(0, np.int64),
     "matmul": matmul,

@@ -51,6 +51,16 @@ local rows = {
     { values({ 3 }, { -inf, -inf, -inf }), gradient = false },
     { values({ 3 }, { 1, nan, 2 }), gradient = false },
   }, true),
+  reduce_min = reductions("reduce_min", {
+    { whole({ 3, 4 }, 0, 99), with = { axis = 0 }, gradient = false },
+    { values({ 3 }, { inf, inf, inf }), gradient = false },
+    { values({ 3 }, { 1, nan, 2 }), gradient = false },
+  }, true),
+  reduce_prod = reductions("reduce_prod", {
+    { wholes({ 6 }, { 1, 2, 3, 1, 4, 2 }), gradient = false },
+    { values({ 2, 3 }, { 2, 0, 3, 0, 5, 0 }), with = { axis = 1 } },
+    { values({ 3 }, { -2, inf, 3 }), gradient = false },
+  }, true),
   reduce_logsumexp = reductions("reduce_logsumexp", {
     { values({ 3 }, { 1000, 1000, -inf }), gradient = false },
     { values({ 2 }, { -inf, -inf }), gradient = false },
@@ -81,7 +91,9 @@ local rows = {
 }
 rows.reduce_sum.dtypes = "numeric"
 rows.reduce_max.dtypes = "numeric"
-for _, op in ipairs { "reduce_sum", "reduce_mean", "reduce_logsumexp" } do
+rows.reduce_min.dtypes = "numeric"
+rows.reduce_prod.dtypes = "numeric"
+for _, op in ipairs { "reduce_sum", "reduce_mean", "reduce_prod", "reduce_logsumexp" } do
   rows[op].tolerance = 1e-13
 end
 return rows

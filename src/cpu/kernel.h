@@ -48,4 +48,9 @@ typedef int neap__kernel(const neap__call *call);
  * for those who only carry it. */
 typedef int neap__element_code;
 
+/* ---- Reductions ------------------------------------------------------------------ */
+
+/* NEAP__REDUCE_name of cpu/reduce.h; 0: none. */
+typedef int neap__reduction;
+
 #endif

@@ -1,34 +1,48 @@
-/* reduce.c - sums, means, maxima and logarithms of sums of exponentials over some
- * dimensions; argmax.
+/* reduce.c - reductions over any set of dimensions, in the order of fold.h.
  *
  * Seen from the last dimension there are two layouts: it is reduced, and each result is
- * folded from runs of contiguous elements ("rows"); or it is kept, and a row of
- * accumulators is folded from rows ("columns").
+ * folded from contiguous elements ("rows"); or it is kept, and a row of cells is folded
+ * from rows of elements ("columns"). The dimensions that are reduced further out make one
+ * *round* for each of their indices.
  *
- * 1. The elements of a result are cut into chunks, and the columns into blocks, by sizes
- *    alone. A task is one chunk of one result, or of one block of columns; it starts from
- *    the fold's own zero.
- * 2. Where there is one chunk, its task writes results. Else it writes accumulators to
- *    scratch, and these are combined in the order of chunks, in the caller's thread.
- * 3. Accumulators are double for every floating dtype. A chunk of m contiguous elements
- *    is shared by 32 of them, so that a sum of n elements suffers at most m / 32 + 32 +
- *    n / CHUNK additions in a row (by columns: m / 4 + n / m), and its error is at most
- *    so many 2^-53 of the sum of magnitudes: 1e-12 for 1e7 elements. The result is
- *    rounded to its dtype once.
- * 4. A logarithm of a sum takes two folds: the maximum, which becomes the shift, then
- *    the sum of what remains. */
-#include "cpu/vector.h"
+ * 1. A *strip* is a range of neighbouring results whose cells are accumulated together:
+ *    rows next to each other, or columns. It takes its rounds one after the other, and
+ *    in each round its blocks.
+ * 2. Where strips are few and long, they are cut into *chunks* of 2^k blocks of one
+ *    round, or of 2^k rounds. A chunk's cells go to scratch, and a second job combines
+ *    them. fold.h's tree does not know how it was cut, so that the cut shows in no bit.
+ * 3. A logarithm of a sum of exponentials takes two passes: the maximum, which becomes
+ *    the shift, then the sum of the exponentials of what remains. */
+#include "cpu/element.h"
+#include "cpu/fold.h"
+#include "cpu/move.h"
+#include "cpu/walk.h"
 
 #include <math.h>
 #include <string.h>
 
-#define CHUNK 32768 /* elements of a task, about */
-#define BLOCK 512   /* columns of a task */
-#define BATCH 64    /* rows whose results are written together */
+#define PART 32768       /* elements of a part of the job, at least */
+#define CHUNK (4 * PART) /* elements of a chunk, about */
+#define ENOUGH_STRIPS 64 /* so many are not cut into chunks */
+#define NEAR 4096        /* elements of the rows of a strip */
+#define AHEAD 8192       /* bytes that are asked of memory before they are needed, */
+#define FAR (1 << 18)    /* where there are more elements than these */
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t pieces(int64_t total, int64_t size) { return (total + size - 1) / size; }
+
+typedef struct neap__reduce_cut cut;
+
+static bool takes_logarithm(const neap__reduce_args *a)
+{
+    return a->reduction == NEAP__REDUCE_logsumexp;
+}
 
 /* ---- Sizes ------------------------------------------------------------------------- */
 
-void neap__reduce_fix(neap__reduce_args *a, const neap__shape *x, unsigned mask)
+/* Neighbours of one kind become one dimension, those of size 1 none. */
+static void collapse(neap__reduce_args *a, const neap__shape *x, unsigned mask)
 {
     a->rank = 0;
     a->mask = 0;
@@ -52,404 +66,401 @@ void neap__reduce_fix(neap__reduce_args *a, const neap__shape *x, unsigned mask)
         a->dims[a->rank++] = 1;
 }
 
-/* How a reduction is cut. Rows are columns of width 1. */
-typedef struct cut {
-    bool rows;      /* the last dimension is reduced */
-    int64_t width;  /* of the kept last dimension, or 1 */
-    int64_t groups; /* results / width */
-    int64_t units;  /* elements of a result (rows), or rows of a column (columns) */
-    int64_t unit;   /* the units of a chunk */
-    int64_t chunks, blocks;
-    int64_t tasks, batch; /* groups * chunks * blocks; tasks of one part of the job */
-} cut;
-
-static int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-static cut cut_of(const neap__reduce_args *a)
+/* The strips, and how many of them are a part of the job. */
+static void cut_strips(cut *c, const neap__reduce_args *a)
 {
-    cut c;
-    c.rows = a->mask >> (a->rank - 1) & 1;
-    c.width = c.rows ? 1 : a->dims[a->rank - 1];
-    c.groups = c.width ? a->outputs / c.width : 0;
-    c.units = a->count;
-    const int64_t columns = c.width < BLOCK ? c.width : BLOCK;
-    c.unit = c.rows || columns == 0 ? CHUNK : quotient_up(CHUNK, columns);
-    c.chunks = c.units > c.unit ? quotient_up(c.units, c.unit) : 1;
-    c.blocks = quotient_up(c.width, BLOCK);
-    c.tasks = c.groups * c.chunks * c.blocks;
-    const int64_t work = (c.units < c.unit ? c.units : c.unit) * (columns ? columns : 1);
-    c.batch = work < CHUNK ? CHUNK / (work ? work : 1) : 1;
-    return c;
+    const int64_t last = a->dims[a->rank - 1],
+                  before = a->rank > 1 ? a->dims[a->rank - 2] : 1;
+    const int64_t near = takes_logarithm(a) ? NEAP__TILE : NEAR;
+    c->rows = a->mask >> (a->rank - 1) & 1;
+    c->length = c->rows ? last : before;
+    c->run = c->rows ? before : last;
+    c->rounds = c->length ? a->count / c->length : 0;
+    c->block = c->rows ? NEAP__TILE : NEAP__BLOCK_ROWS;
+    c->blocks = pieces(c->length, c->block);
+    c->width = least(NEAP__TILE, c->run);
+    if (c->rows)
+        c->width = least(c->width, most(near / most(c->length, 1), 1));
+    c->across = pieces(c->run, most(c->width, 1));
+    c->strips = c->run ? a->outputs / c->run * c->across : 0;
+    c->each = most(PART / most(c->width * a->count, 1), 1);
+}
+
+/* The greatest power of two that is at most n, and at least 1. */
+static int64_t power_below(int64_t n)
+{
+    int64_t power = 1;
+    while (power <= n / 2)
+        power *= 2;
+    return power;
+}
+
+static void cut_chunks(cut *c, const neap__reduce_args *a)
+{
+    const int64_t round = c->width * c->length;
+    c->chunk_rounds = most(c->rounds, 1);
+    c->chunk_blocks = most(c->blocks, 1);
+    if (c->strips < ENOUGH_STRIPS && c->width * a->count > CHUNK) {
+        c->each = 1;
+        if (c->rounds > 1 && round <= CHUNK) {
+            c->chunk_rounds = power_below(CHUNK / round);
+        } else {
+            c->chunk_rounds = 1;
+            c->chunk_blocks = power_below(CHUNK / (c->width * c->block));
+        }
+    }
+    c->groups = pieces(most(c->rounds, 1), c->chunk_rounds);
+    c->chunks = pieces(most(c->blocks, 1), c->chunk_blocks);
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + NEAP__ALIGNMENT - 1) & ~(size_t)(NEAP__ALIGNMENT - 1);
+}
+
+/* For all workers: the chunks' cells, and all shifts. Then, of each: the cells of a
+ * strip's rounds, those of a round's blocks, the shifts of a strip. */
+static void lay_scratch(cut *c, const neap__reduce_args *a)
+{
+    const bool logarithm = takes_logarithm(a);
+    const neap__fold *fold =
+        neap__find_fold(a->isa, logarithm ? NEAP__REDUCE_sum : a->reduction, a->dtype);
+    const int64_t chunks = c->groups * c->chunks;
+    c->partials_bytes = c->shared_bytes = 0;
+    if (chunks > 1) {
+        c->partials_bytes = aligned((size_t)(c->strips * chunks * c->width) * fold->cell);
+        c->shared_bytes = c->partials_bytes +
+                          (logarithm ? aligned((size_t)a->outputs * sizeof(double)) : 0);
+    }
+    c->rounds_bytes = aligned(neap__pairwise_bytes(fold, c->width, c->rounds));
+    c->blocks_bytes = aligned(neap__pairwise_bytes(fold, c->width, c->blocks));
+    c->worker_bytes = c->rounds_bytes + c->blocks_bytes;
+    if (logarithm)
+        c->worker_bytes += aligned((size_t)c->width * sizeof(double));
+}
+
+void neap__reduce_fix(neap__reduce_args *a, const neap__shape *x, unsigned mask)
+{
+    collapse(a, x, mask);
+    cut_strips(&a->cut, a);
+    cut_chunks(&a->cut, a);
+    lay_scratch(&a->cut, a);
 }
 
 size_t neap__reduce_scratch(const neap__reduce_args *a, int workers)
 {
-    const cut c = cut_of(a);
-    (void)workers; /* partials belong to tasks */
-    return c.chunks == 1 ? 0 : (size_t)(a->outputs * (c.chunks + 1)) * sizeof(double);
+    return a->cut.shared_bytes + (size_t)workers * a->cut.worker_bytes;
 }
 
-/* ---- Walking over dimensions of one kind ------------------------------------------- */
+/* ---- Strips ------------------------------------------------------------------------ */
 
-/* The dimensions that are kept, or those that go, as digits of a position. */
-typedef struct walk {
-    int rank;
-    int64_t dims[NEAP_MAX_RANK], strides[NEAP_MAX_RANK], index[NEAP_MAX_RANK];
-    int64_t offset;
-} walk;
-
-static walk walk_of(const neap__reduce_args *a, unsigned goes, int rank)
-{
-    walk w = {.rank = 0};
-    int64_t stride = 1, strides[NEAP_MAX_RANK];
-    for (int d = a->rank - 1; d >= 0; d--) {
-        strides[d] = stride;
-        stride *= a->dims[d];
-    }
-    for (int d = 0; d < rank; d++)
-        if ((a->mask >> d & 1) == goes) {
-            w.dims[w.rank] = a->dims[d];
-            w.strides[w.rank++] = strides[d];
-        }
-    return w;
-}
-
-static void walk_to(walk *w, int64_t position)
-{
-    w->offset = 0;
-    for (int d = w->rank - 1; d >= 0; d--) {
-        w->index[d] = position % w->dims[d];
-        position /= w->dims[d];
-        w->offset += w->index[d] * w->strides[d];
-    }
-}
-
-/* Forward by `steps`, which stay within the last dimension or reach its end. */
-static void walk_on(walk *w, int64_t steps)
-{
-    for (int d = w->rank - 1; d >= 0; d--) {
-        w->offset += steps * w->strides[d];
-        w->index[d] += steps;
-        if (w->index[d] < w->dims[d])
-            return;
-        w->offset -= w->dims[d] * w->strides[d];
-        w->index[d] = 0;
-        steps = 1;
-    }
-}
-
-static int64_t run_length(const walk *w)
-{
-    return w->rank ? w->dims[w->rank - 1] - w->index[w->rank - 1] : 1;
-}
-
-/* ---- Tasks ------------------------------------------------------------------------- */
+/* A pass folds x and gives results; or it folds x and gives shifts, or exp(x - shift) and
+ * gives results. */
+typedef enum passes { PLAIN, MAXIMA, EXPONENTIALS } passes;
 
 typedef struct reduction {
     const neap__reduce_args *args;
-    const neap__folds *folds;
-    cut cut;
-    int fold; /* of this pass */
+    const cut *cut;
+    passes pass;
+    const neap__fold *fold; /* of the pass */
+    size_t size;            /* of an element */
+    bool far;               /* x is not in the cache */
     const char *x;
-    size_t size; /* of an element */
-    char *out;
-    double *partials; /* [groups][chunks][width] cells */
-    double *shift;    /* [outputs], of a logarithm in chunks */
+    char *out, *workers, *partials, *shifts; /* the last two only for chunks */
 } reduction;
 
-static bool takes_logarithm(const reduction *r)
+/* A strip, and what its worker has for it. */
+typedef struct strip {
+    const char *x; /* its first element */
+    int64_t result, width;
+    char *rounds, *blocks, *shift;
+} strip;
+
+static strip strip_of(const reduction *r, int64_t index, int worker)
 {
-    return r->args->reduction == NEAP__REDUCE_LOGSUMEXP;
+    const cut *c = r->cut;
+    const int64_t run = index / c->across, at = index % c->across * c->width;
+    neap__walk kept =
+        neap__walk_of(r->args->rank, r->args->dims, r->args->mask, 0, r->args->rank - 2);
+    strip s;
+    neap__walk_to(&kept, run);
+    s.x = r->x + (size_t)(kept.offset + at * (c->rows ? c->length : 1)) * r->size;
+    s.result = run * c->run + at;
+    s.width = least(c->width, c->run - at);
+    s.rounds = r->workers + (size_t)worker * c->worker_bytes;
+    s.blocks = s.rounds + c->rounds_bytes;
+    s.shift = r->shifts ? r->shifts + (size_t)s.result * sizeof(double)
+                        : s.blocks + c->blocks_bytes;
+    return s;
 }
 
-/* The accumulators' first value, an integer's as its bits. */
-static void begin_fold(const reduction *r, int fold, int64_t n, double *acc)
+static void fold_exponentials(const reduction *r, const strip *s, const char *x,
+                              int64_t n, void *cells);
+
+/* Asks memory for what follows the contiguous elements at hand: the processor alone
+ * foresees too little of a stream. */
+static void ask_ahead(const char *x, size_t bytes)
 {
-    static const int64_t lowest[NEAP__DTYPES] = {[NEAP_INT8] = INT8_MIN,
-                                                 [NEAP_INT16] = INT16_MIN,
-                                                 [NEAP_INT32] = INT32_MIN,
-                                                 [NEAP_INT64] = INT64_MIN};
-    const double infinity = -INFINITY;
-    int64_t bits = 0;
-    if (fold == NEAP__FOLD_MAX) {
-        if (neap__is_floating(r->args->dtype))
-            memcpy(&bits, &infinity, sizeof bits);
-        else
-            bits = lowest[r->args->dtype];
+    for (size_t at = 0; at < bytes; at += 64)
+        __builtin_prefetch(x + AHEAD + at, 0, 2);
+}
+
+/* A block whose first element is at x: n of the length. */
+static void fold_block(const reduction *r, const strip *s, const char *x, int64_t n,
+                       void *cells)
+{
+    const cut *c = r->cut;
+    if (r->pass == EXPONENTIALS) {
+        fold_exponentials(r, s, x, n, cells);
+    } else if (c->rows) {
+        if (r->far && (s->width == 1 || c->blocks == 1))
+            ask_ahead(x, (size_t)(s->width * n) * r->size);
+        r->fold->rows(s->width, n, c->length, x, cells);
+    } else {
+        if (r->far && s->width == c->run)
+            ask_ahead(x, (size_t)(n * c->run) * r->size);
+        r->fold->zero(s->width, cells);
+        r->fold->columns(n, s->width, c->run, x, cells);
     }
-    for (int64_t i = 0; i < n; i++)
-        memcpy(&acc[i], &bits, sizeof bits);
+}
+
+/* Blocks [begin, end) of the round that begins at x. */
+static void fold_round(const reduction *r, const strip *s, const char *x, int64_t begin,
+                       int64_t end, void *cells)
+{
+    const cut *c = r->cut;
+    const size_t step = r->size * (size_t)(c->block * (c->rows ? 1 : c->run));
+    if (end - begin == 1) {
+        fold_block(r, s, x + (size_t)begin * step,
+                   least(c->block, c->length - begin * c->block), cells);
+        return;
+    }
+    neap__pairwise p;
+    neap__pairwise_begin(&p, r->fold, s->width, s->blocks);
+    for (int64_t b = begin; b < end; b++) {
+        fold_block(r, s, x + (size_t)b * step, least(c->block, c->length - b * c->block),
+                   neap__pairwise_next(&p));
+        neap__pairwise_push(&p);
+    }
+    memcpy(cells, neap__pairwise_end(&p), (size_t)s->width * r->fold->cell);
+}
+
+/* The cells of one chunk of a strip (all of it, where it is not cut). */
+static const void *fold_chunk(const reduction *r, const strip *s, int64_t group,
+                              int64_t chunk)
+{
+    const cut *c = r->cut;
+    const int64_t first = group * c->chunk_rounds, block = chunk * c->chunk_blocks;
+    neap__walk gone =
+        neap__walk_of(r->args->rank, r->args->dims, r->args->mask, 1, r->args->rank - 2);
+    neap__pairwise p;
+    neap__pairwise_begin(&p, r->fold, s->width, s->rounds);
+    if (first > 0)
+        neap__walk_to(&gone, first);
+    for (int64_t i = first; i < least(first + c->chunk_rounds, c->rounds); i++) {
+        fold_round(r, s, s->x + (size_t)gone.offset * r->size, block,
+                   least(block + c->chunk_blocks, c->blocks), neap__pairwise_next(&p));
+        neap__pairwise_push(&p);
+        neap__walk_on(&gone);
+    }
+    return neap__pairwise_end(&p);
+}
+
+/* The cells of a strip from those of its chunks. */
+static const void *combine_chunks(const reduction *r, const strip *s,
+                                  const char *partials)
+{
+    const cut *c = r->cut;
+    const size_t bytes = (size_t)s->width * r->fold->cell;
+    neap__pairwise rounds, blocks;
+    neap__pairwise_begin(&rounds, r->fold, s->width, s->rounds);
+    for (int64_t group = 0; group < c->groups; group++) {
+        neap__pairwise_begin(&blocks, r->fold, s->width, s->blocks);
+        for (int64_t chunk = 0; chunk < c->chunks; chunk++) {
+            memcpy(neap__pairwise_next(&blocks), partials, bytes);
+            neap__pairwise_push(&blocks);
+            partials += (size_t)c->width * r->fold->cell;
+        }
+        memcpy(neap__pairwise_next(&rounds), neap__pairwise_end(&blocks), bytes);
+        neap__pairwise_push(&rounds);
+    }
+    return neap__pairwise_end(&rounds);
+}
+
+/* ---- Logarithms of sums of exponentials -------------------------------------------- */
+
+/* The dtype that exponentials are computed in. */
+static neap_dtype computed(const neap__reduce_args *a)
+{
+    return a->dtype == NEAP_FLOAT64 ? NEAP_FLOAT64 : NEAP_FLOAT32;
 }
 
 /* What exp subtracts: the maximum, but nothing where that is infinite, so that -inf
  * gives exp 0 and +inf gives +inf. */
-static void make_shift(int64_t n, const double *max, double *shift)
+static void make_shift(neap_dtype dtype, int64_t n, const void *max, void *shift)
 {
-    for (int64_t i = 0; i < n; i++)
-        shift[i] = isinf(max[i]) ? 0 : max[i];
+    if (dtype == NEAP_FLOAT64)
+        for (int64_t i = 0; i < n; i++) {
+            const double m = ((const double *)max)[i];
+            ((double *)shift)[i] = isinf(m) ? 0 : m;
+        }
+    else
+        for (int64_t i = 0; i < n; i++) {
+            const float m = ((const float *)max)[i];
+            ((float *)shift)[i] = isinf(m) ? 0 : m;
+        }
 }
 
-/* Folds units [begin, end) into accumulators for n columns (one, if by rows); `x` is
- * their first. */
-static void fold_units(const reduction *r, walk *gone, int fold, const char *x,
-                       int64_t begin, int64_t end, int64_t n, const double *shift,
-                       double *acc)
+/* exp(x - shift) over a tile, by the functions that a fused program would call. */
+static void exponentials(const neap__reduce_args *a, int64_t n, const void *x,
+                         const void *shift, void *out)
 {
-    begin_fold(r, fold, n, acc);
-    if (begin >= end || n == 0)
+    const neap_dtype dtype = computed(a);
+    const void *in[] = {x, shift};
+    if (dtype != a->dtype) {
+        neap__find_element(a->isa, NEAP__ELEMENT_cast, a->dtype, dtype)(n, out, in, NULL);
+        in[0] = out;
+    }
+    neap__find_element(a->isa, NEAP__ELEMENT_subtract, dtype, dtype)(n, out, in, NULL);
+    in[0] = out;
+    neap__find_element(a->isa, NEAP__ELEMENT_exp, dtype, dtype)(n, out, in, NULL);
+}
+
+/* As fold_block. Short rows lie one behind the other, at most a tile of them in a strip;
+ * so do rows of few columns, of which a tile takes several. */
+static void fold_exponentials(const reduction *r, const strip *s, const char *x,
+                              int64_t n, void *cells)
+{
+    const size_t size = neap_dtype_size(computed(r->args));
+    double terms[NEAP__TILE], shifts[NEAP__TILE];
+    if (r->cut->rows) {
+        for (int64_t i = 0; i < s->width; i++)
+            neap__copy_run(size, n, s->shift + (size_t)i * size, 0,
+                           (char *)shifts + (size_t)(i * n) * size);
+        exponentials(r->args, s->width * n, x, shifts, terms);
+        r->fold->rows(s->width, n, n, terms, cells);
         return;
-    walk_to(gone, begin);
-    for (int64_t at = begin; at < end;) {
-        const int64_t run = run_length(gone), m = run < end - at ? run : end - at;
-        const void *from = x + (size_t)gone->offset * r->size;
-        if (r->cut.rows)
-            r->folds->row[fold](m, from, shift, acc);
-        else
-            r->folds->columns[fold](m, n, gone->rank ? gone->strides[gone->rank - 1] : 0,
-                                    from, shift, acc);
-        walk_on(gone, m);
-        at += m;
+    }
+    const int64_t several = s->width == r->cut->run ? NEAP__TILE / s->width : 1;
+    for (int64_t i = 0; i < least(several, n); i++)
+        memcpy((char *)shifts + (size_t)(i * s->width) * size, s->shift,
+               (size_t)s->width * size);
+    r->fold->zero(s->width, cells);
+    for (int64_t row = 0; row < n; row += several) {
+        const int64_t m = least(several, n - row);
+        exponentials(r->args, m * s->width, x + (size_t)(row * r->cut->run) * r->size,
+                     shifts, terms);
+        r->fold->columns(m, s->width, s->width, terms, cells);
     }
 }
 
-/* One task whose chunk is the only one, down to the last accumulators and their shift. */
-static void fold_whole(const reduction *r, walk *gone, const char *x, int64_t n,
-                       double *shift, double *acc)
+static void finish_logarithms(const reduction *r, const strip *s, const double *sum)
 {
-    if (takes_logarithm(r)) {
-        fold_units(r, gone, NEAP__FOLD_MAX, x, 0, r->cut.units, n, NULL, acc);
-        make_shift(n, acc, shift);
-    }
-    fold_units(r, gone, r->fold, x, 0, r->cut.units, n, shift, acc);
+    const neap_dtype dtype = r->args->dtype;
+    double y[NEAP__TILE];
+    const void *in[] = {y};
+    for (int64_t i = 0; i < s->width; i++)
+        y[i] = log(sum[i]) + neap__element_number(computed(r->args), s->shift, i);
+    neap__find_element(r->args->isa, NEAP__ELEMENT_cast, NEAP_FLOAT64,
+                       dtype)(s->width, r->out + (size_t)s->result * r->size, in, NULL);
 }
 
-/* Tasks [begin, end), each one result. */
-static void whole_rows(const reduction *r, walk *kept, walk *gone, int64_t begin,
-                       int64_t end)
+/* ---- The call ---------------------------------------------------------------------- */
+
+static void begin_pass(reduction *r, passes pass)
 {
-    double acc[BATCH], shift[BATCH];
-    walk_to(kept, begin);
-    for (int64_t at = begin; at < end; at += BATCH) {
-        const int64_t m = end - at < BATCH ? end - at : BATCH;
-        for (int64_t i = 0; i < m; i++) {
-            fold_whole(r, gone, r->x + (size_t)kept->offset * r->size, 1, &shift[i],
-                       &acc[i]);
-            walk_on(kept, 1);
+    const neap__reduce_args *a = r->args;
+    r->pass = pass;
+    r->fold = pass == PLAIN    ? neap__find_fold(a->isa, a->reduction, a->dtype)
+              : pass == MAXIMA ? neap__find_fold(a->isa, NEAP__REDUCE_max, a->dtype)
+                               : neap__find_fold(a->isa, NEAP__REDUCE_sum, computed(a));
+}
+
+static void end_strip(const reduction *r, const strip *s, const void *cells)
+{
+    if (r->pass == MAXIMA)
+        make_shift(computed(r->args), s->width, cells, s->shift);
+    else if (r->pass == EXPONENTIALS)
+        finish_logarithms(r, s, cells);
+    else
+        r->fold->finish(s->width, r->args->count, cells,
+                        r->out + (size_t)s->result * r->size);
+}
+
+/* Whole strips. */
+static void strips_job(void *context, int64_t part, int worker)
+{
+    reduction r = *(const reduction *)context;
+    const int64_t begin = part * r.cut->each;
+    for (int64_t i = begin; i < least(begin + r.cut->each, r.cut->strips); i++) {
+        const strip s = strip_of(&r, i, worker);
+        if (takes_logarithm(r.args)) {
+            begin_pass(&r, MAXIMA);
+            end_strip(&r, &s, fold_chunk(&r, &s, 0, 0));
+            begin_pass(&r, EXPONENTIALS);
         }
-        r->folds->finish(r->args->reduction, m, r->args->count, acc, shift,
-                         r->out + (size_t)at * r->size);
+        end_strip(&r, &s, fold_chunk(&r, &s, 0, 0));
     }
 }
 
-/* Tasks [begin, end), in the order (group, chunk, block). */
-static void fold_tasks(const reduction *r, walk *kept, walk *gone, int64_t begin,
-                       int64_t end)
+/* Where the cells of a chunk are, of all chunks of all strips. */
+static char *partial(const reduction *r, int64_t index)
 {
-    const cut *c = &r->cut;
-    double local[BLOCK], shift[BLOCK];
-    for (int64_t task = begin; task < end; task++) {
-        const int64_t block = task % c->blocks, chunk = task / c->blocks % c->chunks;
-        const int64_t group = task / c->blocks / c->chunks, column = block * BLOCK;
-        const int64_t n = c->width - column < BLOCK ? c->width - column : BLOCK;
-        walk_to(kept, group);
-        const char *x = r->x + (size_t)(kept->offset + column) * r->size;
-        const int64_t result = group * c->width + column;
-        if (c->chunks == 1) {
-            fold_whole(r, gone, x, n, shift, local);
-            r->folds->finish(r->args->reduction, n, r->args->count, local, shift,
-                             r->out + (size_t)result * r->size);
-            continue;
-        }
-        const int64_t from = chunk * c->unit, rest = c->units - from;
-        fold_units(r, gone, r->fold, x, from, from + (rest < c->unit ? rest : c->unit), n,
-                   r->shift + result,
-                   r->partials + (group * c->chunks + chunk) * c->width + column);
-    }
+    return r->partials + (size_t)(index * r->cut->width) * r->fold->cell;
 }
 
-static void reduce_job(void *context, int64_t part, int worker)
+static void chunk_job(void *context, int64_t part, int worker)
 {
     const reduction *r = context;
-    const int64_t begin = part * r->cut.batch, rest = r->cut.tasks - begin;
-    const int64_t end = begin + (rest < r->cut.batch ? rest : r->cut.batch);
-    const int rank = r->args->rank;
-    walk kept = walk_of(r->args, 0, r->cut.rows ? rank : rank - 1);
-    walk gone = walk_of(r->args, 1, rank);
-    (void)worker;
-    if (r->cut.rows && r->cut.chunks == 1)
-        whole_rows(r, &kept, &gone, begin, end);
-    else
-        fold_tasks(r, &kept, &gone, begin, end);
+    const int64_t chunks = r->cut->chunks, each = r->cut->groups * chunks;
+    const strip s = strip_of(r, part / each, worker);
+    const void *cells = fold_chunk(r, &s, part % each / chunks, part % chunks);
+    memcpy(partial(r, part), cells, (size_t)s.width * r->fold->cell);
 }
 
-/* ---- Chunks combined --------------------------------------------------------------- */
-
-static void add_cells(bool floating, int64_t n, double *sum, const double *x)
+static void combine_job(void *context, int64_t part, int worker)
 {
-    for (int64_t i = 0; i < n; i++) {
-        if (floating) {
-            sum[i] += x[i];
-            continue;
-        }
-        uint64_t a, b;
-        memcpy(&a, &sum[i], sizeof a);
-        memcpy(&b, &x[i], sizeof b);
-        a += b;
-        memcpy(&sum[i], &a, sizeof a);
-    }
+    const reduction *r = context;
+    const strip s = strip_of(r, part, worker);
+    const char *partials = partial(r, part * r->cut->groups * r->cut->chunks);
+    end_strip(r, &s, combine_chunks(r, &s, partials));
 }
 
-static void max_cells(bool floating, int64_t n, double *max, const double *x)
+static void run_chunks(reduction *r, neap__team *team, passes pass)
 {
-    for (int64_t i = 0; i < n; i++) {
-        if (floating) {
-            max[i] = max[i] > x[i] || max[i] != max[i] ? max[i] : x[i];
-            continue;
-        }
-        int64_t a, b;
-        memcpy(&a, &max[i], sizeof a);
-        memcpy(&b, &x[i], sizeof b);
-        if (b > a)
-            max[i] = x[i];
-    }
-}
-
-/* Into the first chunk's accumulators. */
-static void combine(const reduction *r, double *acc)
-{
-    const cut *c = &r->cut;
-    const bool floating = neap__is_floating(r->args->dtype);
-    for (int64_t chunk = 1; chunk < c->chunks; chunk++) {
-        const double *partial = acc + chunk * c->width;
-        if (r->fold == NEAP__FOLD_MAX)
-            max_cells(floating, c->width, acc, partial);
-        else
-            add_cells(floating, c->width, acc, partial);
-    }
-}
-
-static void run_fold(reduction *r, neap__team *team, int fold)
-{
-    r->fold = fold;
-    const int64_t parts = quotient_up(r->cut.tasks, r->cut.batch);
-    if (parts > 1)
-        neap__team_run(team, parts, reduce_job, r);
-    else if (parts == 1)
-        reduce_job(r, 0, 0);
-}
-
-static const neap__folds *folds_of(neap__isa isa, neap_dtype dtype)
-{
-    const neap__folds *own = neap__vectors_of(isa)->fold[dtype];
-    return own ? own : neap__vectors_generic.fold[dtype];
+    const cut *c = r->cut;
+    begin_pass(r, pass);
+    neap__team_run(team, c->strips * c->groups * c->chunks, chunk_job, r);
+    neap__team_run(team, c->strips, combine_job, r);
 }
 
 int neap__cpu_reduce(const neap__call *call)
 {
     const neap__reduce_args *a = call->args;
+    const cut *c = &a->cut;
+    reduction r = {.args = a, .cut = c, .size = neap_dtype_size(a->dtype)};
     if (a->outputs == 0)
         return NEAP_OK;
-    reduction r = {a,           folds_of(a->isa, a->dtype), cut_of(a),    0,
-                   call->in[0], neap_dtype_size(a->dtype),  call->out[0], call->scratch,
-                   NULL};
-    const cut *c = &r.cut;
-    const int last = a->reduction == NEAP__REDUCE_MAX         ? NEAP__FOLD_MAX
-                     : a->reduction == NEAP__REDUCE_LOGSUMEXP ? NEAP__FOLD_SUM_EXP
-                                                              : NEAP__FOLD_SUM;
-    if (c->chunks == 1) {
-        run_fold(&r, call->team, last);
+    r.far = a->outputs * a->count > FAR;
+    r.x = call->in[0];
+    r.out = call->out[0];
+    r.workers = (char *)call->scratch + c->shared_bytes;
+    if (c->groups * c->chunks == 1) {
+        const int64_t parts = pieces(c->strips, c->each);
+        begin_pass(&r, PLAIN);
+        if (parts == 1)
+            strips_job(&r, 0, 0);
+        else
+            neap__team_run(call->team, parts, strips_job, &r);
         return NEAP_OK;
     }
-    r.shift = r.partials + a->outputs * c->chunks;
-    if (takes_logarithm(&r)) {
-        run_fold(&r, call->team, NEAP__FOLD_MAX);
-        for (int64_t group = 0; group < c->groups; group++) {
-            double *acc = r.partials + group * c->chunks * c->width;
-            combine(&r, acc);
-            make_shift(c->width, acc, r.shift + group * c->width);
-        }
+    r.partials = call->scratch;
+    if (!takes_logarithm(a)) {
+        run_chunks(&r, call->team, PLAIN);
+        return NEAP_OK;
     }
-    run_fold(&r, call->team, last);
-    for (int64_t group = 0; group < c->groups; group++) {
-        double *acc = r.partials + group * c->chunks * c->width;
-        combine(&r, acc);
-        r.folds->finish(a->reduction, c->width, a->count, acc, r.shift + group * c->width,
-                        r.out + (size_t)(group * c->width) * r.size);
-    }
-    return NEAP_OK;
-}
-
-/* ---- argmax ------------------------------------------------------------------------ */
-
-#define SAME(v) (v)
-/* One column: the first of the greatest; a NaN is greater than any number, the first
- * NaN stays. */
-#define ARGMAX(name, T, C, load)                                                         \
-    static int64_t argmax_##name(const void *column, int64_t count, int64_t stride)      \
-    {                                                                                    \
-        const T *x = column;                                                             \
-        C best = load(x[0]);                                                             \
-        int64_t position = 0;                                                            \
-        for (int64_t k = 1; k < count; k++) {                                            \
-            const C v = load(x[k * stride]);                                             \
-            if (!(v <= best) && IS_NUMBER(best)) {                                       \
-                best = v;                                                                \
-                position = k;                                                            \
-            }                                                                            \
-        }                                                                                \
-        return position;                                                                 \
-    }
-#define IS_NUMBER(v) ((v) == (v))
-ARGMAX(float32, float, float, SAME)
-ARGMAX(float64, double, double, SAME)
-ARGMAX(float16, uint16_t, float, neap__half_to_float)
-ARGMAX(bfloat16, uint16_t, float, neap__bfloat_to_float)
-#undef IS_NUMBER
-#define IS_NUMBER(v) true
-ARGMAX(int8, int8_t, int8_t, SAME)
-ARGMAX(int16, int16_t, int16_t, SAME)
-ARGMAX(int32, int32_t, int32_t, SAME)
-ARGMAX(int64, int64_t, int64_t, SAME)
-ARGMAX(uint8, uint8_t, uint8_t, SAME)
-ARGMAX(uint16, uint16_t, uint16_t, SAME)
-ARGMAX(uint32, uint32_t, uint32_t, SAME)
-ARGMAX(uint64, uint64_t, uint64_t, SAME)
-
-typedef int64_t argmax_column(const void *column, int64_t count, int64_t stride);
-static argmax_column *const argmaxes[NEAP__DTYPES] = {
-    [NEAP_FLOAT32] = argmax_float32, [NEAP_FLOAT64] = argmax_float64,
-    [NEAP_FLOAT16] = argmax_float16, [NEAP_BFLOAT16] = argmax_bfloat16,
-    [NEAP_INT8] = argmax_int8,       [NEAP_INT16] = argmax_int16,
-    [NEAP_INT32] = argmax_int32,     [NEAP_INT64] = argmax_int64,
-    [NEAP_UINT8] = argmax_uint8,     [NEAP_BOOL] = argmax_uint8,
-    [NEAP_UINT16] = argmax_uint16,   [NEAP_UINT32] = argmax_uint32,
-    [NEAP_UINT64] = argmax_uint64};
-
-/* Results of one outer index belong to a part together with as many others as make it
- * worth while. */
-static void argmax_job(void *context, int64_t part, int worker)
-{
-    const neap__call *call = context;
-    const neap__argmax_args *a = call->args;
-    const int64_t each = a->count < CHUNK ? CHUNK / a->count : 1;
-    const int64_t begin = part * each, rest = a->outer * a->inner - begin;
-    const size_t size = neap_dtype_size(a->dtype);
-    const char *x = call->in[0];
-    (void)worker;
-    for (int64_t i = begin; i < begin + (rest < each ? rest : each); i++) {
-        const int64_t first = i / a->inner * a->count * a->inner + i % a->inner;
-        const int64_t best =
-            argmaxes[a->dtype](x + (size_t)first * size, a->count, a->inner);
-        neap__store_integer(a->output, call->out[0], i, best);
-    }
-}
-
-int neap__cpu_argmax(const neap__call *call)
-{
-    const neap__argmax_args *a = call->args;
-    const int64_t each = a->count < CHUNK ? CHUNK / a->count : 1;
-    const int64_t parts = quotient_up(a->outer * a->inner, each);
-    if (parts > 0)
-        neap__team_run(call->team, parts, argmax_job, (void *)call);
+    r.shifts = r.partials + c->partials_bytes;
+    run_chunks(&r, call->team, MAXIMA);
+    run_chunks(&r, call->team, EXPONENTIALS);
     return NEAP_OK;
 }

@@ -6,23 +6,10 @@
 #define NEAP_VECTOR_H
 
 #include "cpu/element.h"
+#include "cpu/fold.h"
 #include "cpu/isa.h"
 #include "cpu/reduce.h"
 #include "cpu/update.h"
-
-/* Accumulators are cells of 8 bytes: double for floating dtypes, int64 for integers. */
-enum { NEAP__FOLD_SUM, NEAP__FOLD_MAX, NEAP__FOLD_SUM_EXP, NEAP__FOLDS };
-
-typedef struct neap__folds {
-    /* n contiguous elements into acc[0]; shift[0] is what the sum of exp subtracts. */
-    void (*row[NEAP__FOLDS])(int64_t n, const void *x, const double *shift, void *acc);
-    /* `rows` rows of n elements, `stride` elements apart, into acc[0 … n-1]. */
-    void (*columns[NEAP__FOLDS])(int64_t rows, int64_t n, int64_t stride, const void *x,
-                                 const double *shift, void *acc);
-    /* Results of n accumulators that took `count` elements each. */
-    void (*finish)(neap__reduction reduction, int64_t n, int64_t count, const void *acc,
-                   const double *shift, void *out);
-} neap__folds;
 
 /* One row: operands' addresses at its first element, `stride` elements between
  * neighbours. */
@@ -48,7 +35,7 @@ enum { NEAP__UPDATE_DESCENT, NEAP__UPDATE_MOMENTUM, NEAP__UPDATE_ADAM, NEAP__UPD
 /* By dtype; what a table lacks, the generic one has. */
 typedef struct neap__vectors {
     neap__element *const *element[NEAP__DTYPES]; /* by code */
-    const neap__folds *fold[NEAP__DTYPES];
+    const neap__fold *fold[NEAP__DTYPES];        /* by reduction */
     neap__row *const *row[NEAP__DTYPES];
     neap__update *const *update[NEAP__DTYPES];
 } neap__vectors;

@@ -250,6 +250,7 @@ struct neap__op {
     unsigned writes; /* bit i: input i is a variable that is updated, in kernel order */
     neap__lowering lowering;
     neap__element_code element; /* ELEMENT; or for `bind` to read */
+    neap__reduction reduction;  /* over the attribute "axis", with "keepdims"; or none */
     neap__infer *infer;
     neap__count_results *count_results; /* NULL: as many as `info.results` names */
     neap__bind *bind;                   /* KERNEL */

@@ -378,6 +378,38 @@ neap_node *neap_reduce_max(neap_graph *g, neap_node *x,
                               attributes, 2, NULL, err);
 }
 
+#undef neap_reduce_min
+neap_node *neap_reduce_min(neap_graph *g, neap_node *x,
+                           const neap_reduce_min_options *options, neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    neap_reduce_min_options o = NEAP_REDUCE_MIN_OPTIONS_INIT;
+    if (!neap__options(&o, sizeof o, options, "neap_reduce_min", err))
+        return NULL;
+    neap_attribute attributes[] = {
+        neap__option_ints("axis", o.axis, o.axis_count),
+        neap_attribute_bool("keepdims", o.keepdims),
+    };
+    return neap__build_public(g, "neap_reduce_min", &neap__op_reduce_min, inputs, 1,
+                              attributes, 2, NULL, err);
+}
+
+#undef neap_reduce_prod
+neap_node *neap_reduce_prod(neap_graph *g, neap_node *x,
+                            const neap_reduce_prod_options *options, neap_error *err)
+{
+    neap_node *inputs[] = {x};
+    neap_reduce_prod_options o = NEAP_REDUCE_PROD_OPTIONS_INIT;
+    if (!neap__options(&o, sizeof o, options, "neap_reduce_prod", err))
+        return NULL;
+    neap_attribute attributes[] = {
+        neap__option_ints("axis", o.axis, o.axis_count),
+        neap_attribute_bool("keepdims", o.keepdims),
+    };
+    return neap__build_public(g, "neap_reduce_prod", &neap__op_reduce_prod, inputs, 1,
+                              attributes, 2, NULL, err);
+}
+
 #undef neap_reduce_logsumexp
 neap_node *neap_reduce_logsumexp(neap_graph *g, neap_node *x,
                                  const neap_reduce_logsumexp_options *options,
@@ -752,7 +784,7 @@ neap_node *neap_apply_adam(neap_graph *g, neap_node *variable, neap_node *m, nea
                               attributes, 3, NULL, err);
 }
 
-const size_t neap__op_slot_count = 256, neap__op_slotted = 96;
+const size_t neap__op_slot_count = 256, neap__op_slotted = 99;
 const neap__op *const neap__op_slots[256] = {
     [0] = &neap__op_no_op,
     [4] = &neap__op_tensordot_gradient,
@@ -790,6 +822,7 @@ const neap__op *const neap__op_slots[256] = {
     [73] = &neap__op_softmax,
     [75] = &neap__op_sigmoid,
     [78] = &neap__op_cast,
+    [79] = &neap__op_product_of_others,
     [80] = &neap__op_log_softmax,
     [81] = &neap__op_log,
     [82] = &neap__op_slice,
@@ -806,6 +839,7 @@ const neap__op *const neap__op_slots[256] = {
     [113] = &neap__op_broadcast_to,
     [114] = &neap__op_assign_add,
     [116] = &neap__op_add,
+    [117] = &neap__op_reduce_prod,
     [125] = &neap__op_concat,
     [126] = &neap__op_slice_gradient,
     [129] = &neap__op_maximum,
@@ -833,6 +867,7 @@ const neap__op *const neap__op_slots[256] = {
     [190] = &neap__op_softmax_cross_entropy_with_logits,
     [192] = &neap__op_transpose,
     [194] = &neap__op_sum_to_like,
+    [196] = &neap__op_reduce_min,
     [197] = &neap__op_softplus,
     [202] = &neap__op_strided_slice_gradient,
     [204] = &neap__op_assign,

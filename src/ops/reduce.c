@@ -5,6 +5,10 @@
 
 /* ---- Axes -------------------------------------------------------------------------- */
 
+/* A reduction of x by a row of reductions.def. */
+#define REDUCES(name)                                                                    \
+    .info.inputs = "x", NEAP__ROWS(AXES), .infer = infer_reduce,                         \
+    NEAP__BOUND(bind_reduce), .reduction = NEAP__REDUCE_##name
 #define AXES NEAP__ROW("axis", INTS, 0), NEAP__FLAG("keepdims", 0)
 
 /* The axes that a node's attributes name, for this rank: all, if absent. */
@@ -60,19 +64,11 @@ static int bind_reduction(neap__binding *b, neap__reduction reduction, unsigned 
     return NEAP_OK;
 }
 
-static int bind_reduce(neap__binding *b, neap__reduction reduction)
+static int bind_reduce(neap__binding *b)
 {
     unsigned mask;
     int status = axes_of(b->node, b->in[0].shape.rank, &mask, b->err);
-    return status ? status : bind_reduction(b, reduction, mask);
-}
-
-static int bind_sum(neap__binding *b) { return bind_reduce(b, NEAP__REDUCE_SUM); }
-static int bind_mean(neap__binding *b) { return bind_reduce(b, NEAP__REDUCE_MEAN); }
-static int bind_max(neap__binding *b) { return bind_reduce(b, NEAP__REDUCE_MAX); }
-static int bind_logsumexp(neap__binding *b)
-{
-    return bind_reduce(b, NEAP__REDUCE_LOGSUMEXP);
+    return status ? status : bind_reduction(b, b->node->op->reduction, mask);
 }
 
 /* ---- Gradients of reductions ------------------------------------------------------- */
@@ -105,15 +101,24 @@ static void reduce_mean_gradient(neap__grad *g)
     g->dx[0] = spread(g, g->dy, g->x[0], true);
 }
 
-/* The elements that equal the maximum share its gradient. */
-static void reduce_max_gradient(neap__grad *g)
+/* The elements that equal the maximum or minimum share its gradient. */
+static void extremum_gradient(neap__grad *g)
 {
     neap_node *x = g->x[0];
     const neap_attribute floating = neap_attribute_dtype("dtype", x->fact.dtype);
-    neap_node *is_max = neap__binary(g, &neap__op_equal, x, spread(g, g->y, x, false));
-    neap_node *mask = neap__derive(g, &neap__op_cast, &is_max, 1, &floating, 1);
+    neap_node *is_it = neap__binary(g, &neap__op_equal, x, spread(g, g->y, x, false));
+    neap_node *mask = neap__derive(g, &neap__op_cast, &is_it, 1, &floating, 1);
     neap_node *share = neap__div(g, g->dy, reduce_as(g, &neap__op_reduce_sum, mask));
     g->dx[0] = neap__mul(g, mask, spread(g, share, x, false));
+}
+
+/* dy/dx is the product of the other elements. */
+static void reduce_prod_gradient(neap__grad *g)
+{
+    neap_node *x = g->x[0];
+    const neap_attribute axis = neap__given(g->node, "axis");
+    neap_node *others = neap__derive(g, &neap__op_product_of_others, &x, 1, &axis, 1);
+    g->dx[0] = neap__mul(g, spread(g, g->dy, x, false), others);
 }
 
 /* dy/dx = exp(x - y), a softmax. */
@@ -131,11 +136,8 @@ NEAP_OP(reduce_sum) = {
     NEAP__NAMED("reduce_sum"),
     .info.doc = "The sum of the elements of x over some axes (absent: all). Integers "
                 "wrap; over no elements it is 0.",
-    .info.inputs = "x",
-    NEAP__ROWS(AXES),
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_reduce,
-    NEAP__BOUND(bind_sum),
+    REDUCES(sum),
     NEAP__GRADIENT(reduce_sum_gradient, 0),
 };
 
@@ -144,11 +146,8 @@ NEAP_OP(reduce_mean) = {
     .info.doc = "The mean of the elements of x over some axes (absent: all), of the "
                 "dtype of x: for integers without its fraction. Over no elements it is "
                 "NaN, or 0 for integers.",
-    .info.inputs = "x",
-    NEAP__ROWS(AXES),
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_reduce,
-    NEAP__BOUND(bind_mean),
+    REDUCES(mean),
     NEAP__GRADIENT(reduce_mean_gradient, 0),
 };
 
@@ -157,25 +156,106 @@ NEAP_OP(reduce_max) = {
     .info.doc = "The greatest element of x over some axes (absent: all); NaN if there is "
                 "one. Over no elements it is the lowest value of the dtype (-inf). Equal "
                 "greatest elements share the gradient.",
-    .info.inputs = "x",
-    NEAP__ROWS(AXES),
     .dtypes = NEAP__NUMERIC,
-    .infer = infer_reduce,
-    NEAP__BOUND(bind_max),
-    NEAP__GRADIENT(reduce_max_gradient, 0),
+    REDUCES(max),
+    NEAP__GRADIENT(extremum_gradient, 0),
+};
+
+NEAP_OP(reduce_min) = {
+    NEAP__NAMED("reduce_min"),
+    .info.doc =
+        "The least element of x over some axes (absent: all); NaN if there is "
+        "one. Over no elements it is the greatest value of the dtype (inf). Equal "
+        "least elements share the gradient.",
+    .dtypes = NEAP__NUMERIC,
+    REDUCES(min),
+    NEAP__GRADIENT(extremum_gradient, 0),
+};
+
+NEAP_OP(reduce_prod) = {
+    NEAP__NAMED("reduce_prod"),
+    .info.doc = "The product of the elements of x over some axes (absent: all). Integers "
+                "wrap; over no elements it is 1.",
+    .dtypes = NEAP__NUMERIC,
+    REDUCES(prod),
+    NEAP__GRADIENT(reduce_prod_gradient, 0),
 };
 
 NEAP_OP(reduce_logsumexp) = {
     NEAP__NAMED("reduce_logsumexp"),
     .info.doc = "log(sum(exp(x))) over some axes (absent: all), without overflow. Over "
                 "no elements it is -inf.",
-    .info.inputs = "x",
-    NEAP__ROWS(AXES),
     .dtypes = NEAP__FLOATING,
-    .infer = infer_reduce,
-    NEAP__BOUND(bind_logsumexp),
+    REDUCES(logsumexp),
     NEAP__GRADIENT(reduce_logsumexp_gradient, 0),
 };
+
+/* ---- The derivatives of products --------------------------------------------------- */
+
+static int infer_product_of_others(neap__inference *i)
+{
+    if (i->node->data_inputs - 1 > NEAP__DIRECTIONS)
+        return neap__fail(i->err, NEAP_ELIMIT,
+                          "a product has at most %d derivatives, one after the other",
+                          NEAP__DIRECTIONS + 1);
+    return neap__infer_merge(i);
+}
+
+static int bind_product_of_others(neap__binding *b)
+{
+    neap__product_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
+    unsigned mask;
+    if (!args)
+        return NEAP_ENOMEM;
+    const neap__shape *x = &b->in[0].shape;
+    int status = axes_of(b->node, x->rank, &mask, b->err);
+    if (status)
+        return status;
+    args->size = (neap__reduce_args){
+        .dtype = b->out->dtype, .isa = b->isa, .reduction = NEAP__REDUCE_prod};
+    neap__reduce_fix(&args->size, x, mask);
+    args->directions = (int)b->node->data_inputs - 1;
+    b->kernel = neap__cpu_product_of_others;
+    b->args = args;
+    b->scratch = neap__product_scratch(args, b->workers);
+    return NEAP_OK;
+}
+
+/* The same again, with dy as a further direction for x, and in the place of a direction
+ * for that one: the derivatives of a product do not ask in which order they were taken. */
+static void product_of_others_gradient(neap__grad *g)
+{
+    const size_t n = g->node->data_inputs;
+    const neap_attribute axis = neap__given(g->node, "axis");
+    neap_node *inputs[NEAP__DIRECTIONS + 2];
+    for (size_t i = 0; i < n; i++)
+        inputs[i] = g->x[i];
+    inputs[n] = g->dy;
+    if (neap__wants(g, 0))
+        g->dx[0] = neap__derive(g, &neap__op_product_of_others, inputs, n + 1, &axis, 1);
+    for (size_t i = 1; i < n; i++) {
+        inputs[i] = g->dy;
+        if (neap__wants(g, (int)i))
+            g->dx[i] = neap__derive(g, &neap__op_product_of_others, inputs, n, &axis, 1);
+        inputs[i] = g->x[i];
+    }
+}
+
+NEAP_OP(product_of_others) = {
+    NEAP__NAMED("product_of_others"),
+    .info.doc =
+        "For each element of x the product of the others along some axes (absent: "
+        "all), which is the gradient of reduce_prod; with directions d, of the "
+        "shape of x, the derivative of that along all of them.",
+    .info.inputs = "x [d...]",
+    NEAP__ROWS(NEAP__ROW("axis", INTS, 0)),
+    .dtypes = NEAP__FLOATING,
+    .infer = infer_product_of_others,
+    NEAP__BOUND(bind_product_of_others),
+    NEAP__GRADIENT(product_of_others_gradient, NEAP_OP_INTERNAL),
+};
+
+/* ---- Argmax ------------------------------------------------------------------------ */
 
 static int infer_argmax(neap__inference *i)
 {
@@ -189,6 +269,12 @@ static int infer_argmax(neap__inference *i)
     if (x->dims[axis] == 0) {
         char text[NEAP__SHAPE_SIZE];
         return neap__fail(i->err, NEAP_ESHAPE, "axis %d of %s has no elements", axis,
+                          neap__shape_text(text, x));
+    }
+    if (i->out->dtype == NEAP_INT32 && x->dims[axis] > INT32_MAX) {
+        char text[NEAP__SHAPE_SIZE];
+        return neap__fail(i->err, NEAP_ERANGE,
+                          "int32 does not hold the indices of axis %d of %s", axis,
                           neap__shape_text(text, x));
     }
     i->out->shape = neap__reduced(x, 1U << axis, false);
@@ -249,7 +335,7 @@ static int bind_sum_to_like(neap__binding *b)
             mask |= 1U << d;
     }
     if (neap__shape_size(dy) != neap__shape_size(x))
-        return bind_reduction(b, NEAP__REDUCE_SUM, mask);
+        return bind_reduction(b, NEAP__REDUCE_sum, mask);
     int64_t strides[NEAP_MAX_RANK];
     neap__strides(x, strides);
     b->in_place = 1;

@@ -331,6 +331,10 @@ static unsigned allowed_of(const neap_node *n, const neap__binding *b, uint32_t 
     return b->in_places ? b->in_places[result] : result ? 0 : b->in_place;
 }
 
+static int bind_own(neap__binding *b) { return b->node->op->bind(b); }
+
+const neap__device neap__cpu = {"cpu", &neap__host_memory, bind_own};
+
 static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
 {
     neap__plan *p = e->plan;
@@ -350,7 +354,7 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
         b->out = p->several[item - e->s->items];
     uint32_t number = (uint32_t)(item - e->s->items);
     int status = item->node->control ? neap__bind_control(b, e->s->outline, number)
-                                     : item->node->op->bind(b);
+                                     : e->target->device->bind(b);
     if (status)
         neap__blame(e->err, item->node);
     return status;

@@ -60,9 +60,10 @@ static int lay_out(neap__activation *f, neap_error *err)
     for (uint32_t i = 0; i < o->feed_count; i++)
         f->bases[p->first_feed + i] = (void *)neap__argument_of(f, i).data;
     for (uint32_t i = 0; i < o->variable_count; i++)
-        f->bases[p->first_variable + i] = f->pinned[i]->data;
+        f->bases[p->first_variable + i] = neap__reach(f->pinned[i], p->memory);
     for (uint32_t i = 0; i < s->first_carry; i++)
-        f->bases[p->first_carried + i] = f->carried[i] ? f->carried[i]->data : NULL;
+        f->bases[p->first_carried + i] =
+            f->carried[i] ? neap__reach(f->carried[i], p->memory) : NULL;
     return NEAP_OK;
 }
 
@@ -97,7 +98,7 @@ static int make_results(neap__activation *f, neap_error *err)
         f->results[i] = neap__activation_tensor(f, &p->results[i], err);
         if (!f->results[i])
             return err->code;
-        *base = f->results[i]->data;
+        *base = neap__reach(f->results[i], p->memory);
     }
     for (uint32_t i = 0; i < s->write_count; i++) {
         if (s->writes[i].terminal)
@@ -106,7 +107,7 @@ static int make_results(neap__activation *f, neap_error *err)
         *written = neap__activation_tensor(f, &p->writes[i], err);
         if (!*written)
             return err->code;
-        f->bases[p->first_write + i] = (*written)->data;
+        f->bases[p->first_write + i] = neap__reach(*written, p->memory);
     }
     return NEAP_OK;
 }
@@ -197,7 +198,7 @@ static void place_result(neap__activation *f, neap__place place, void *to, neap_
         return;
     if (result && !neap__shape_known(&p->results[place.base - p->first_result].shape)) {
         f->results[place.base - p->first_result] = neap__tensor_keep(t);
-        f->bases[place.base] = t->data;
+        f->bases[place.base] = neap__reach(t, p->memory);
     } else if (to && t->bytes) {
         memcpy(to, t->data, t->bytes);
     }

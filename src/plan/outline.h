@@ -23,7 +23,18 @@ enum {
 /* "none", or names apart by commas; NULL means all. EARG names what is not a pass. */
 bool neap__passes_of(const char *names, unsigned *passes, neap_error *err);
 
+/* What computes: the plan asks it for a kernel for each node that has one of its own. A
+ * further device is a module that brings such a table and a memory; its `bind` looks a
+ * kernel up by the operation's name, and fails with EUNSUP where there is none. */
+typedef struct neap__device {
+    const char *name;
+    const neap__memory *memory; /* in which its kernels reach their operands */
+    neap__bind *bind;
+} neap__device;
+extern const neap__device neap__cpu; /* the descriptors' own kernels */
+
 typedef struct neap__target {
+    const neap__device *device;
     neap__account *account;
     neap__isa isa;
     int workers;

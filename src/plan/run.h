@@ -120,7 +120,7 @@ static inline neap__argument neap__argument_of(const neap__activation *f, uint32
     if (!f->given)
         return f->arguments[feed];
     neap_tensor *t = f->given[feed].value;
-    return (neap__argument){t->dtype, &t->shape, t->data, t};
+    return (neap__argument){t->dtype, &t->shape, neap__reach(t, &neap__host_memory), t};
 }
 
 /* Compiles and runs nodes that depend on constants alone; out[i] receives new tensors. */

@@ -37,7 +37,7 @@ static int lay_bases(neap__emitter *e)
     if (!p->known || !p->constants)
         return e->err->code;
     for (uint32_t i = 0; i < s->constant_count; i++)
-        p->constants[2 + i] = s->constants[i]->data;
+        p->constants[2 + i] = neap__reach(s->constants[i], p->memory);
     p->first_feed = (uint32_t)constants;
     p->first_variable = p->first_feed + s->outline->feed_count;
     p->first_carried = p->first_variable + s->outline->variable_count;
@@ -52,7 +52,8 @@ static int lay_bases(neap__emitter *e)
             if (status)
                 return status;
             *place = (neap__place){2 + s->constant_count + p->known_count, 0};
-            p->constants[place->base] = p->known[p->known_count++]->data;
+            p->constants[place->base] =
+                neap__reach(p->known[p->known_count++], p->memory);
         } else if (item->role == NEAP__ROLE_CONSTANT) {
             *place = (neap__place){2 + item->slot, 0};
         } else if (item->role == NEAP__ROLE_FEED) {
@@ -311,6 +312,7 @@ int neap__plan_new(const neap__target *target, neap__structure *s,
         return err->code;
     atomic_store_explicit(&p->references, 1, memory_order_relaxed);
     p->account = account;
+    p->memory = target->device->memory;
     p->structure = s;
     neap__structure_retain(s);
     neap__arena_init(&p->arena, account, NEAP_MEMORY_SMALL);

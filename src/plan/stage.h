@@ -168,6 +168,7 @@ typedef struct neap__plan {
     uint64_t id;                /* by which a session's cache knows it; 0: not in one */
     neap__structure *structure; /* held */
     neap__account *account;
+    const neap__memory *memory; /* in which its kernels run */
     neap__arena arena;
     neap__fact *facts;          /* of the items */
     const neap__fact **several; /* of the results of items that have several */

@@ -271,7 +271,7 @@ static int choose_buffers(neap__activation *f, neap_error *err)
                        : neap__activation_tensor(f, write, err);
         if (!*written)
             return err->code;
-        f->bases[p->first_write + i] = (*written)->data;
+        f->bases[p->first_write + i] = neap__reach(*written, p->memory);
     }
     return NEAP_OK;
 }

@@ -30,8 +30,10 @@ bool neap__session_ready(const neap_session *s, const char *function, bool reset
 
 static bool read_options(neap_session *s, const neap_session_options *o, neap_error *err)
 {
-    s->target.isa = neap__best_isa();
+    s->target.device = &neap__cpu;
     s->target.passes = NEAP__PASS_ALL;
+    if (!neap__default_isa(&s->target.isa, err))
+        return false;
     if (!o)
         return true;
     if (o->size != sizeof *o)

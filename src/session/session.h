@@ -153,4 +153,10 @@ int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *o
                     neap_error *err);
 void neap__run_leave(neap__running *r);
 
+/* ---- The process (config.c) ------------------------------------------------------ */
+
+/* The instruction set of sessions that name none. EARG, with the best one, where the
+ * environment names what does not exist. */
+bool neap__default_isa(neap__isa *isa, neap_error *err);
+
 #endif

@@ -9,6 +9,8 @@ enum {
     LARGE = 64 * 1024 /* data from this size on is a piece of its own */
 };
 
+const neap__memory neap__host_memory = {"the host's memory"};
+
 /* A header with room for `room` bytes of data behind it. */
 static neap_tensor *new_header(neap__account *account, neap_dtype dtype,
                                const neap__shape *shape, size_t bytes, size_t room,
@@ -24,6 +26,7 @@ static neap_tensor *new_header(neap__account *account, neap_dtype dtype,
     t->size = neap__shape_size(shape);
     t->bytes = bytes;
     t->data = (char *)t + HEADER;
+    t->memory = &neap__host_memory;
     t->account = account;
     t->allocated = allocated;
     t->owned = false;
@@ -63,6 +66,7 @@ neap_tensor *neap__tensor_view(neap_tensor *t, const neap__shape *shape, neap_er
     if (!view)
         return NULL;
     view->data = t->data;
+    view->memory = t->memory;
     view->base = neap__tensor_keep(base);
     return view;
 }
@@ -229,11 +233,14 @@ NEAP_API int64_t neap_tensor_size(const neap_tensor *t) { return t ? t->size : 0
 
 NEAP_API size_t neap_tensor_bytes(const neap_tensor *t) { return t ? t->bytes : 0; }
 
-NEAP_API const void *neap_tensor_data(const neap_tensor *t) { return t ? t->data : NULL; }
+NEAP_API const void *neap_tensor_data(const neap_tensor *t)
+{
+    return t ? neap__reach(t, &neap__host_memory) : NULL;
+}
 
 NEAP_API void *neap_tensor_edit(neap_tensor *t)
 {
-    return t && neap__tensor_exclusive(t) ? t->data : NULL;
+    return t && neap__tensor_exclusive(t) ? neap__reach(t, &neap__host_memory) : NULL;
 }
 
 NEAP_API size_t neap_tensor_text(const neap_tensor *t, char *text, size_t size)

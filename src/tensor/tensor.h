@@ -130,6 +130,13 @@ void neap__broadcast_strides(const neap__shape *s, const neap__shape *to,
 
 /* ---- Tensors (tensor.c) ------------------------------------------------------------ */
 
+/* A memory in which elements may lie: the host's, or one that a device module brings.
+ * Who reaches for elements names the memory that he can reach. */
+typedef struct neap__memory {
+    const char *name;
+} neap__memory;
+extern const neap__memory neap__host_memory;
+
 /* Invariants: `references` ≥ 1 while anyone holds it; elements never change while more
  * than one holder can see them. Memory comes from one of: this piece itself (data behind
  * the header), an account's RESULT piece, the host (release), or another tensor
@@ -141,10 +148,11 @@ struct neap_tensor {
     int64_t size;
     size_t bytes;
     void *data;
-    neap__account *account; /* of this header; of the data too when `owned` */
-    size_t allocated;       /* bytes of the header's piece */
-    bool owned;             /* `data` is a RESULT piece of `bytes` bytes of its own */
-    neap_tensor *base;      /* data belongs to this one, which is held */
+    const neap__memory *memory; /* in which `data` lies */
+    neap__account *account;     /* of this header; of the data too when `owned` */
+    size_t allocated;           /* bytes of the header's piece */
+    bool owned;                 /* `data` is a RESULT piece of `bytes` bytes of its own */
+    neap_tensor *base;          /* data belongs to this one, which is held */
     void (*release)(void *user, void *data);
     void *user;
 };
@@ -162,6 +170,11 @@ static inline neap_tensor *neap__tensor_keep(neap_tensor *t) /* retain, not NULL
 {
     atomic_fetch_add_explicit(&t->references, 1, memory_order_relaxed);
     return t;
+}
+/* The elements, for kernels that run in this memory; NULL if they lie in another. */
+static inline void *neap__reach(const neap_tensor *t, const neap__memory *memory)
+{
+    return t->memory == memory ? t->data : NULL;
 }
 /* NumPy's text (print.c). */
 void neap__text_tensor(neap__text *text, const neap_tensor *t);
