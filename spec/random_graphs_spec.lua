@@ -24,7 +24,8 @@ describe("a random graph of sizes, effects and feeds", function()
     local test = known[seed] and not ALL and pending or it
     test(("gives what the plain evaluator gives (seed %d)"):format(seed), function()
       local trial = check.trial(seed, {
-        hosts = seed % 4 >= 2, writes = seed % 2 == 1, computed = seed % 5 > 0, open = open,
+        hosts = seed % 4 >= 2, writes = seed % 2 == 1, computed = seed % 5 > 0,
+        open = open, bodies = seed % 3 == 0,
       })
       if check.run(trial, counts) then
         local small, wrong, at = shrink(trial)

@@ -105,7 +105,7 @@ end
 --- A step whose body may write v1, which is of rank 0.
 local function add(b, op, dims, inputs, text, p, writes, more)
   local step = more or {}
-  step.p = p
+  step.p, step.fixed = p, true
   if writes then
     inputs[#inputs + 1] = b.variables[1]
     step.writes, step.updates = { b.variables[1] }, { [#inputs] = b.variables[1] }

@@ -21,7 +21,8 @@
 --   cut        a function of a dice and a shape, which draws what may be fed in the step's place
 --   drawn      hangs on what is drawn at random
 --   hidden     is not used by other steps
---   fixed      of an optimizer's loss, whose gradient is known as it is
+--   fixed      must have its inputs: of an optimizer's loss, whose gradient is known as it is, or
+--              a body, which would read a variable in more than one place
 local helper = require "helper"
 local plain = require "random.plain"
 
