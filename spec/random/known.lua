@@ -1,11 +1,11 @@
---- Seeds of random graphs that are known to fail until a run is an outline of stages: operations
--- of the host that run twice, assignments and slots that are lost or stale around computed sizes.
+--- Seeds of random graphs, of the first 600, that are known to fail: what is read behind an update
+-- of an earlier stage by control alone is stale, and so is a size that a variable tells; what is
+-- handed over at the end of a stage lies on what a later one reads; a run that needs its shape alone
+-- ends the process.
 local known = {}
 for _, seed in ipairs {
-  22, 43, 46, 54, 63, 78, 119, 138, 142, 143, 151, 162, 166, 171, 186, 198, 218, 222, 227, 239,
-  251, 254, 267, 286, 303, 311, 327, 334, 347, 386, 402, 462, 466, 478, 482, 521, 531, 534, 539,
-  554, 583, 599, 622, 638, 654, 671, 686, 687, 698, 722, 738, 746, 751, 762, 779, 782, 786, 787,
-  797, 799, 806, 822, 847, 914, 918, 943, 954, 967, 978, 982,
+  3, 21, 48, 50, 79, 151, 265, 313, 315, 321, 359, 377, 381, 432, 438, 451, 468, 477, 491, 498,
+  535, 561, 570, 591, 600,
 } do
   known[seed] = true
 end
