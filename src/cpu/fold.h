@@ -56,7 +56,7 @@ typedef struct neap__fold {
 const neap__fold *neap__find_fold(neap__isa isa, neap__reduction reduction,
                                   neap_dtype dtype);
 
-/* ---- Blocks combined (fold.c) ---------------------------------------------------- */
+/* ---- Blocks combined (pairwise.c) ------------------------------------------------ */
 
 /* Combines blocks of `width` cells as rule 3 says, while they come one by one: a stack
  * with, for each bit that is set in the number of blocks so far, the cells of so many
