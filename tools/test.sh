@@ -183,7 +183,7 @@ installed() {
 
 case $1 in
 all)
-    check "make layers" "$MAKE" layers
+    check "make layers" "$MAKE" BUILD="$BUILD" layers
     check "make generate is up to date" generated
     sets=$(instruction_sets)
     check "the machine's instruction sets" test -n "$sets"

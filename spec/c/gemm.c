@@ -365,33 +365,21 @@ static void epilogue(neap__isa isa, int64_t batch, int64_t m, int64_t k, int64_t
     product p = make(g, FRACTIONS);
     compute(&p, 0, 1);
 
-    neap__step steps[2] = {
-        {.function =
-             neap__find_element(isa, NEAP__ELEMENT_add, NEAP_FLOAT32, NEAP_FLOAT32),
-         .inputs = 2,
-         .in = {0, 1},
-         .out = 0,
-         .dtype = NEAP_FLOAT32,
-         .store = -1},
-        {.function =
-             neap__find_element(isa, NEAP__ELEMENT_relu, NEAP_FLOAT32, NEAP_FLOAT32),
-         .inputs = 1,
-         .in = {2},
-         .out = 0,
-         .dtype = NEAP_FLOAT32,
-         .store = 0},
-    };
-    neap__load loads[] = {{.dtype = NEAP_FLOAT32}, {.dtype = NEAP_FLOAT32}};
-    neap__program program = {.loads = 2,
-                             .steps = 2,
-                             .stores = 1,
-                             .registers = 1,
-                             .load = loads,
-                             .step = steps};
-    neap__shape domain = {3, {batch, m, n}}, operands[2] = {domain, {1, {n}}};
-    neap__program_fix(&program, &domain, operands);
-    program.accumulator = 0;
-    p.g.epilogue = &program;
+    neap__arena arena;
+    neap__formula f;
+    neap_error err = NEAP_ERROR_INIT;
+    const neap__shape domain = {3, {batch, m, n}}, row = {1, {n}};
+    neap__arena_init(&arena, neap__default_account(), NEAP_MEMORY_SMALL);
+    neap__formula_begin(&f, isa, &domain, 0, &arena, &err);
+    const int in_terms[] = {neap__formula_accumulator(&f, NEAP_FLOAT32),
+                            neap__formula_operand(&f, NEAP_FLOAT32, &row)};
+    const int sum =
+        neap__formula_element(&f, NEAP__ELEMENT_add, NEAP_FLOAT32, in_terms, 2, NULL);
+    neap__formula_store(
+        &f, neap__formula_element(&f, NEAP__ELEMENT_relu, NEAP_FLOAT32, &sum, 1, NULL));
+    p.g.epilogue = neap__program_make(&f);
+    if (!CHECK(p.g.epilogue != NULL))
+        return;
 
     float *bias = filled(NEAP_FLOAT32, n, FRACTIONS), *c = p.c;
     float *result = malloc((size_t)(p.c_count + GUARD) * sizeof *result);
@@ -420,6 +408,7 @@ static void epilogue(neap__isa isa, int64_t batch, int64_t m, int64_t k, int64_t
     free(scratch);
     free(result);
     free(bias);
+    neap__arena_free(&arena);
     drop(&p);
 }
 

@@ -71,13 +71,13 @@ static void shorten(char *text, size_t room)
         drop_half_character(text, room);
         return;
     }
-    const char *end = text + length - (room - gone) / 4 * 3;
+    const size_t begin = (room - gone) / 4;
+    const char *end = text + length - (room - gone - begin);
     while (((unsigned char)*end & 0xC0) == 0x80)
         end++;
-    char *head = text + (room - gone) / 4;
-    *head = 0;
-    drop_half_character(text, (size_t)(head - text));
-    head = text + strlen(text);
+    text[begin] = 0;
+    drop_half_character(text, begin);
+    char *head = text + strlen(text);
     memcpy(head, gap, gone);
     memmove(head + gone, end, strlen(end) + 1);
 }

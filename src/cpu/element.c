@@ -209,3 +209,13 @@ neap__element *neap__find_element(neap__isa isa, neap__element_code code, neap_d
         own = neap__vectors_generic.element[from];
     return own ? own[code] : NULL;
 }
+
+neap__element *neap__find_element_one(neap__isa isa, neap__element_code code,
+                                      neap_dtype from, neap_dtype to, int one)
+{
+    if (!neap__find_element(isa, code, from, to) || neap__elements[code].inputs != 2)
+        return NULL;
+    const neap__vectors *v = neap__vectors_of(isa);
+    neap__element *const *table = one ? v->right[from] : v->left[from];
+    return table ? table[code] : NULL;
+}

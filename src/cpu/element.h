@@ -44,6 +44,11 @@ neap_dtype neap__element_result(neap__element_code code, neap_dtype from);
 neap__element *neap__find_element(neap__isa isa, neap__element_code code, neap_dtype from,
                                   neap_dtype to);
 
+/* The same of two operands, of which number `one` (0 or 1) has a single element; NULL where
+ * there is none. */
+neap__element *neap__find_element_one(neap__isa isa, neap__element_code code,
+                                      neap_dtype from, neap_dtype to, int one);
+
 /* ---- As source text (source.c) ------------------------------------------------------- */
 
 /* The function for one element, in the C that every language for kernels has a part of:

@@ -32,8 +32,9 @@ typedef struct neap__call {
     uint64_t seed;    /* the session's */
     uint64_t counter; /* of runs: 0 for initial values */
     uint64_t iteration;
-    neap_error *err; /* for FALLIBLE kernels; never NULL */
-    void *caller;    /* neap_run_options.caller */
+    neap_error *err;     /* for FALLIBLE kernels; never NULL */
+    void *caller;        /* neap_run_options.caller */
+    const void **blamed; /* whom a fused kernel's error is about, as its check says */
 } neap__call;
 
 /* NEAP_OK, or the code of the error told. */

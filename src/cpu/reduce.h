@@ -1,4 +1,4 @@
-/* reduce.h - reductions (reduce.c), and rows that are normalised (row.c). */
+/* reduce.h - reductions (reduce.c). */
 #ifndef NEAP_CPU_REDUCE_H
 #define NEAP_CPU_REDUCE_H
 
@@ -62,29 +62,5 @@ typedef struct neap__argmax_args {
     int64_t outer, count, inner;
 } neap__argmax_args;
 neap__kernel neap__cpu_argmax; /* count ≥ 1, checked when bound */
-
-/* ---- Rows (row.c): x seen as (outer, count, inner), the middle axis normalised --- */
-
-typedef struct neap__row_args {
-    neap_dtype dtype, labels; /* labels: dtype of sparse labels */
-    neap__isa isa;
-    int64_t outer, count, inner;
-} neap__row_args;
-neap__kernel neap__cpu_softmax;          /* in x; out y */
-neap__kernel neap__cpu_log_softmax;      /* in x; out y */
-neap__kernel neap__cpu_softmax_gradient; /* in dy, y; out dx = (dy - sum(dy*y)) * y */
-neap__kernel
-    neap__cpu_log_softmax_gradient; /* in dy, y; out dx = dy - exp(y) * sum(dy) */
-/* in labels, logits; out loss = -sum(labels * log_softmax(logits)), (outer, inner). */
-neap__kernel neap__cpu_cross_entropy;
-/* in labels (outer × inner integers), logits; out loss. FALLIBLE: ERANGE "labels[3] = 12
- * is not in [0, 10)", all labels checked before anything is written. */
-neap__kernel neap__cpu_sparse_cross_entropy;
-/* in dloss (outer × inner), labels, logits; out dlogits = (softmax(logits) -
- * onehot(labels)) * dloss. FALLIBLE as above. */
-neap__kernel neap__cpu_sparse_cross_entropy_gradient;
-/* in dloss, labels, logits; out dlogits = (softmax(logits) * sum(labels) - labels) *
- * dloss. */
-neap__kernel neap__cpu_cross_entropy_gradient;
 
 #endif

@@ -1,6 +1,6 @@
 /* vector.h - the inner loops that are compiled once for each instruction set, as one
  * table for each. vector_*.c set the compiler's target and include vector.inc, which
- * includes the loops; the drivers (element.c, reduce.c, row.c, update.c) choose from
+ * includes the loops; the drivers (element.c, reduce.c, update.c) choose from
  * the tables. */
 #ifndef NEAP_VECTOR_H
 #define NEAP_VECTOR_H
@@ -11,22 +11,6 @@
 #include "cpu/reduce.h"
 #include "cpu/update.h"
 
-/* One row: operands' addresses at its first element, `stride` elements between
- * neighbours. */
-typedef void neap__row(int64_t n, int64_t stride, const void *const *in, void *out,
-                       int64_t label);
-enum {
-    NEAP__ROW_SOFTMAX,
-    NEAP__ROW_LOG_SOFTMAX,
-    NEAP__ROW_SOFTMAX_GRADIENT,
-    NEAP__ROW_LOG_SOFTMAX_GRADIENT,
-    NEAP__ROW_CROSS_ENTROPY,
-    NEAP__ROW_CROSS_ENTROPY_GRADIENT,
-    NEAP__ROW_SPARSE,
-    NEAP__ROW_SPARSE_GRADIENT,
-    NEAP__ROWS
-};
-
 /* n elements of one optimizer's variables; `rate` is the effective one. */
 typedef void neap__update(const neap__update_args *a, double rate, int64_t n,
                           const void *const *in, void *const *out);
@@ -35,8 +19,9 @@ enum { NEAP__UPDATE_DESCENT, NEAP__UPDATE_MOMENTUM, NEAP__UPDATE_ADAM, NEAP__UPD
 /* By dtype; what a table lacks, the generic one has. */
 typedef struct neap__vectors {
     neap__element *const *element[NEAP__DTYPES]; /* by code */
-    const neap__fold *fold[NEAP__DTYPES];        /* by reduction */
-    neap__row *const *row[NEAP__DTYPES];
+    neap__element *const *right[NEAP__DTYPES], *const
+                                                   *left[NEAP__DTYPES]; /* one y, one x */
+    const neap__fold *fold[NEAP__DTYPES];                               /* by reduction */
     neap__update *const *update[NEAP__DTYPES];
 } neap__vectors;
 

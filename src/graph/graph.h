@@ -153,6 +153,9 @@ enum {
     NEAP__CALLER = 32    /* host code: on the calling thread, as often as it was built */
 };
 
+#define NEAP__INPUTS 12  /* named inputs at most */
+#define NEAP__COMPOSED 4 /* results of a composition at most */
+
 /* How the plan turns a node into instructions. */
 typedef enum neap__lowering {
     NEAP__LOWER_KERNEL,  /* `bind` chooses a kernel */
@@ -193,6 +196,7 @@ typedef struct neap__binding {
     const neap__fact *out;
     neap__isa isa;
     int workers;        /* the most that may take part: for scratch */
+    unsigned unread;    /* bit i: nobody reads result i of several; its place is NULL */
     neap__arena *arena; /* for `args` */
     /* the answers: */
     neap__kernel *kernel; /* NULL: nothing to do at all */
@@ -205,6 +209,34 @@ typedef struct neap__binding {
     neap_error *err;
 } neap__binding;
 typedef int neap__bind(neap__binding *b);
+
+/* Composition: an operation whose kernel is a formula (cpu/program.h), so that the plan can
+ * put it and its neighbours into one program. Its *domain* says over what that runs, and
+ * how inputs and results lie in it. */
+typedef enum neap__extent {
+    NEAP__OVER_DOMAIN, /* an input broadcasts to the domain, a result has its shape */
+    NEAP__OVER_GROUPS, /* without the folded dimensions, which are 1 or left out */
+    NEAP__OVER_FOLDED  /* the folded dimensions alone: others are 1 or left out */
+} neap__extent;
+typedef struct neap__domain {
+    neap__shape shape;
+    unsigned folded; /* its dimensions that folds run over; 0: there are no folds */
+    uint8_t in[NEAP__INPUTS], out[NEAP__COMPOSED]; /* extents */
+} neap__domain;
+/* From whole facts; false where the operation is no formula at these shapes, and `bind`
+ * has a kernel for it. */
+typedef bool neap__domain_of(const neap_node *n, const neap__fact *in,
+                             const neap__fact *out, neap__domain *domain);
+/* Writes the terms of the results from those of the inputs; errors stay in the formula. */
+typedef struct neap__composer {
+    const neap_node *node;
+    const neap__fact *in, *out;
+    struct neap__formula *formula;
+    int64_t count; /* elements that are folded into one */
+    const int *x;  /* terms of the inputs; those that count by their shape have none */
+    int *y;        /* the answers: terms of the results */
+} neap__composer;
+typedef void neap__compose(neap__composer *c);
 
 /* Gradient: see grad below. dx is zeroed on entry; an entry left NULL means none. */
 typedef struct neap__grad {
@@ -237,8 +269,6 @@ typedef enum neap__dtype_rule {
                    NEAP__SAME */
 } neap__dtype_rule;
 
-#define NEAP__INPUTS 12 /* named inputs at most */
-
 struct neap__op {
     neap_op_info info;
     neap_node_list list; /* the list of the graph that it joins besides NEAP_OPERATIONS */
@@ -254,6 +284,8 @@ struct neap__op {
     neap__infer *infer;
     neap__count_results *count_results; /* NULL: as many as `info.results` names */
     neap__bind *bind;                   /* KERNEL */
+    neap__domain_of *domain; /* KERNEL: it is a formula too, with `compose`; or NULL */
+    neap__compose *compose;
     bool hands_over;    /* the kernel may hand over a tensor of a size of its own */
     bool skips_results; /* of several, the kernel leaves out those whose place is NULL */
     neap__differentiable differentiable;

@@ -147,8 +147,13 @@ int neap__host_add(neap_graph *g, const neap__op *like, const neap_op *host,
         results = result_names(g, host->result_count, err);
     if (!inputs || (host->result_count != 1 && !results))
         return NEAP_ENOMEM;
+    if (!g->host_chains)
+        g->host_chains =
+            neap__arena_array(&g->arena, NEAP__HOST_CHAINS, sizeof *g->host_chains, err);
+    if (!g->host_chains)
+        return NEAP_ENOMEM;
     const neap_attribute_info *rows = copy_rows(g, host, err);
-    if (!rows)
+    if (!rows) /* the last to fail: rows hold tensors */
         return NEAP_ENOMEM;
     const bool gradient = host->gradient || host->gradient_node;
     added->op = *like;
@@ -166,11 +171,6 @@ int neap__host_add(neap_graph *g, const neap__op *like, const neap_op *host,
     added->host.doc = doc;
     added->host.inputs = inputs;
     added->host.attributes = rows;
-    if (!g->host_chains)
-        g->host_chains =
-            neap__arena_array(&g->arena, NEAP__HOST_CHAINS, sizeof *g->host_chains, err);
-    if (!g->host_chains)
-        return NEAP_ENOMEM;
     neap__host_op **chain = &g->host_chains[neap__hash_name(name) % NEAP__HOST_CHAINS];
     added->chain = *chain;
     *chain = added;

@@ -177,26 +177,16 @@ int neap__bind_copy(neap__binding *b, const int64_t *strides, int64_t offset)
 
 int neap__bind_step(neap__binding *b, neap__element_code code)
 {
-    neap__program *p = neap__arena_alloc(b->arena, sizeof *p, b->err);
-    neap__step *step = neap__arena_alloc(b->arena, sizeof *step, b->err);
-    neap__load *load = neap__arena_array(b->arena, 2, sizeof *load, b->err);
-    if (!p || !step || !load)
-        return NEAP_ENOMEM;
-    const neap__shape operands[] = {b->in[0].shape, b->in[1].shape};
     const bool replaces = code == NEAP__ELEMENT_copy;
-    *step = (neap__step){
-        .function = neap__find_element(b->isa, code, b->out->dtype, b->out->dtype),
-        .inputs = replaces ? 1 : 2,
-        .in = {replaces ? 1 : 0, 1},
-        .dtype = (uint8_t)b->out->dtype,
-    };
-    p->loads = 2;
-    p->steps = p->stores = p->registers = 1;
-    load[0].dtype = load[1].dtype = (uint8_t)b->out->dtype;
-    p->load = load;
-    p->step = step;
-    p->accumulator = -1;
-    neap__program_fix(p, &b->out->shape, operands);
+    neap__formula f;
+    neap__formula_begin(&f, b->isa, &b->out->shape, 0, b->arena, b->err);
+    const int in[] = {neap__formula_operand(&f, b->in[0].dtype, &b->in[0].shape),
+                      neap__formula_operand(&f, b->in[1].dtype, &b->in[1].shape)};
+    neap__formula_store(&f, neap__formula_element(&f, code, b->out->dtype, in + replaces,
+                                                  replaces ? 1 : 2, NULL));
+    const neap__program *p = neap__program_make(&f);
+    if (!p)
+        return neap__told(b->err);
     b->kernel = neap__cpu_program;
     b->args = p;
     b->scratch = neap__program_scratch(p, b->workers);

@@ -1,7 +1,7 @@
 /* row.c - softmax and the losses made of it. One axis is normalised; a tensor is seen
  * as (outer, count, inner) around it. In gradients s is softmax(logits), d the loss's
  * gradient along that axis, and g the gradient of a gradient. */
-#include "cpu/reduce.h"
+#include "ops/compose.h"
 #include "ops/family.h"
 
 /* ---- Along the axis ---------------------------------------------------------------- */
@@ -26,28 +26,19 @@ static int infer_rows(neap__inference *i)
     return row_axis(i->node, i->out->shape.rank, &axis, i->err);
 }
 
-static int bind_labelled(neap__binding *b, neap__kernel *kernel, const neap__fact *rows,
-                         neap_dtype labels)
+/* A row's domain is input 0's shape, or that of the input after labels or a loss. */
+static bool domain_rows(const neap_node *n, const neap__fact *in, const neap__fact *out,
+                        neap__domain *domain)
 {
-    neap__row_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
-    if (!args)
-        return NEAP_ENOMEM;
-    int axis, status = row_axis(b->node, rows->shape.rank, &axis, b->err);
-    if (status)
-        return status;
-    args->dtype = rows->dtype;
-    args->labels = labels;
-    args->isa = b->isa;
-    neap__split(&rows->shape, axis, &args->outer, &args->count, &args->inner);
-    b->kernel = kernel;
-    b->args = args;
-    b->work = neap__shape_size(&rows->shape);
-    return NEAP_OK;
+    (void)in;
+    return neap__domain_along(n, &out->shape, domain);
 }
 
-static int bind_rows(neap__binding *b, neap__kernel *kernel, const neap__fact *rows)
+/* log(sum(exp(x - max))) along the axis. A row of -inf alone, or one that holds +inf or
+ * NaN, gives NaN. */
+static int log_total(neap__composer *c, int x, int max)
 {
-    return bind_labelled(b, kernel, rows, rows->dtype);
+    return NEAP__DO(log, NEAP__REDUCE(sum, NEAP__DO2(exp_difference, x, max)));
 }
 
 static neap_attribute axis_attribute(const neap__grad *g)
@@ -89,9 +80,12 @@ static neap_node *by_row_pair(neap__grad *g, const neap__op *op, neap_node *x,
 
 /* ---- softmax ----------------------------------------------------------------------- */
 
-static int bind_softmax(neap__binding *b)
+static void compose_softmax(neap__composer *c)
 {
-    return bind_rows(b, neap__cpu_softmax, b->out);
+    const int x = neap__widened(c, c->x[0]);
+    const int e = NEAP__DO2(exp_difference, x, NEAP__REDUCE(max, x));
+    c->y[0] =
+        neap__narrowed(c, NEAP__DO2(divide, e, NEAP__REDUCE(sum, e)), c->out->dtype);
 }
 
 static void softmax_gradient(neap__grad *g)
@@ -105,15 +99,18 @@ NEAP_OP(softmax) = {
                 "numbers whose sum is 1.",
     .info.inputs = "x",
     NEAP__ROWS(AXIS),
-    .dtypes = NEAP__FLOAT,
+    .dtypes = NEAP__FLOATING,
     .infer = infer_rows,
-    NEAP__BOUND(bind_softmax),
+    NEAP__COMPOSES(domain_rows, compose_softmax),
     NEAP__GRADIENT(softmax_gradient, 0),
 };
 
-static int bind_softmax_gradient(neap__binding *b)
+static void compose_softmax_gradient(neap__composer *c)
 {
-    return bind_rows(b, neap__cpu_softmax_gradient, b->out);
+    const int dy = neap__widened(c, c->x[0]), y = neap__widened(c, c->x[1]);
+    const int mean = NEAP__REDUCE(sum, NEAP__DO2(multiply, dy, y));
+    const int dx = NEAP__DO2(multiply, NEAP__DO2(subtract, dy, mean), y);
+    c->y[0] = neap__narrowed(c, dx, c->out->dtype);
 }
 
 /* f = (dy - sum(dy y)) y: for dy the same map of g, for y g (dy - sum(dy y)) - dy
@@ -137,15 +134,17 @@ NEAP_OP(softmax_gradient) = {
         "The gradient of softmax, from its result: (dy - sum(dy * y)) * y along an axis.",
     .info.inputs = "dy y",
     NEAP__ROWS(AXIS),
-    .dtypes = NEAP__FLOAT,
+    .dtypes = NEAP__FLOATING,
     .infer = infer_rows,
-    NEAP__BOUND(bind_softmax_gradient),
+    NEAP__COMPOSES(domain_rows, compose_softmax_gradient),
     NEAP__GRADIENT(softmax_gradient_gradient, NEAP_OP_INTERNAL),
 };
 
-static int bind_log_softmax(neap__binding *b)
+static void compose_log_softmax(neap__composer *c)
 {
-    return bind_rows(b, neap__cpu_log_softmax, b->out);
+    const int x = neap__widened(c, c->x[0]), max = NEAP__REDUCE(max, x);
+    const int y = NEAP__DO2(subtract, NEAP__DO2(subtract, x, max), log_total(c, x, max));
+    c->y[0] = neap__narrowed(c, y, c->out->dtype);
 }
 
 static void log_softmax_gradient(neap__grad *g)
@@ -159,15 +158,18 @@ NEAP_OP(log_softmax) = {
         "The logarithm of softmax along an axis: x - log(sum(exp(x))), without overflow.",
     .info.inputs = "x",
     NEAP__ROWS(AXIS),
-    .dtypes = NEAP__FLOAT,
+    .dtypes = NEAP__FLOATING,
     .infer = infer_rows,
-    NEAP__BOUND(bind_log_softmax),
+    NEAP__COMPOSES(domain_rows, compose_log_softmax),
     NEAP__GRADIENT(log_softmax_gradient, 0),
 };
 
-static int bind_log_softmax_gradient(neap__binding *b)
+static void compose_log_softmax_gradient(neap__composer *c)
 {
-    return bind_rows(b, neap__cpu_log_softmax_gradient, b->out);
+    const int dy = neap__widened(c, c->x[0]);
+    const int s = NEAP__DO(exp, neap__widened(c, c->x[1]));
+    const int dx = NEAP__DO2(subtract, dy, NEAP__DO2(multiply, s, NEAP__REDUCE(sum, dy)));
+    c->y[0] = neap__narrowed(c, dx, c->out->dtype);
 }
 
 /* f = dy - exp(y) sum(dy): for dy g - sum(g exp(y)), for y -g exp(y) sum(dy). */
@@ -187,9 +189,9 @@ NEAP_OP(log_softmax_gradient) = {
                 "along an axis.",
     .info.inputs = "dy y",
     NEAP__ROWS(AXIS),
-    .dtypes = NEAP__FLOAT,
+    .dtypes = NEAP__FLOATING,
     .infer = infer_rows,
-    NEAP__BOUND(bind_log_softmax_gradient),
+    NEAP__COMPOSES(domain_rows, compose_log_softmax_gradient),
     NEAP__GRADIENT(log_softmax_gradient_gradient, NEAP_OP_INTERNAL),
 };
 
@@ -221,9 +223,21 @@ static int infer_cross_entropy(neap__inference *i)
     return loss_shapes(i, &i->in[0].shape, &i->in[1].shape, &both, &i->out->shape);
 }
 
-static int bind_cross_entropy(neap__binding *b)
+static bool domain_loss(const neap_node *n, const neap__fact *in, const neap__fact *out,
+                        neap__domain *domain)
 {
-    return bind_rows(b, neap__cpu_cross_entropy, &b->in[1]);
+    (void)out;
+    domain->out[0] = NEAP__OVER_GROUPS;
+    return neap__domain_along(n, &in[1].shape, domain);
+}
+
+static void compose_cross_entropy(neap__composer *c)
+{
+    const int labels = neap__widened(c, c->x[0]), x = neap__widened(c, c->x[1]);
+    const int max = NEAP__REDUCE(max, x), total = log_total(c, x, max);
+    const int surprise = NEAP__DO2(subtract, total, NEAP__DO2(subtract, x, max));
+    const int loss = NEAP__REDUCE(sum, NEAP__DO2(multiply, labels, surprise));
+    c->y[0] = neap__narrowed(c, loss, c->out->dtype);
 }
 
 static void cross_entropy_gradient(neap__grad *g)
@@ -245,9 +259,9 @@ NEAP_OP(softmax_cross_entropy_with_logits) = {
                 "the same shape.",
     .info.inputs = "labels logits",
     NEAP__ROWS(AXIS),
-    .dtypes = NEAP__FLOAT,
+    .dtypes = NEAP__FLOATING,
     .infer = infer_cross_entropy,
-    NEAP__BOUND(bind_cross_entropy),
+    NEAP__COMPOSES(domain_loss, compose_cross_entropy),
     NEAP__GRADIENT(cross_entropy_gradient, 0),
 };
 
@@ -262,9 +276,22 @@ static int infer_cross_entropy_gradient(neap__inference *i)
     return status;
 }
 
-static int bind_cross_entropy_gradient(neap__binding *b)
+static bool domain_loss_gradient(const neap_node *n, const neap__fact *in,
+                                 const neap__fact *out, neap__domain *domain)
 {
-    return bind_rows(b, neap__cpu_cross_entropy_gradient, b->out);
+    (void)in;
+    domain->in[0] = NEAP__OVER_GROUPS;
+    return neap__domain_along(n, &out->shape, domain);
+}
+
+static void compose_cross_entropy_gradient(neap__composer *c)
+{
+    const int dloss = neap__widened(c, c->x[0]), labels = neap__widened(c, c->x[1]);
+    const int x = neap__widened(c, c->x[2]);
+    const int e = NEAP__DO2(exp_difference, x, NEAP__REDUCE(max, x));
+    const int mass = NEAP__DO2(divide, NEAP__REDUCE(sum, labels), NEAP__REDUCE(sum, e));
+    const int excess = NEAP__DO2(subtract, NEAP__DO2(multiply, e, mass), labels);
+    c->y[0] = neap__narrowed(c, NEAP__DO2(multiply, excess, dloss), c->out->dtype);
 }
 
 /* f = (s sum(labels) - labels) d. For dloss, in which it is linear: sum(g f(1)). For
@@ -298,9 +325,9 @@ NEAP_OP(cross_entropy_gradient) = {
                 "(softmax(logits) * sum(labels) - labels) * dloss.",
     .info.inputs = "dloss labels logits",
     NEAP__ROWS(AXIS),
-    .dtypes = NEAP__FLOAT,
+    .dtypes = NEAP__FLOATING,
     .infer = infer_cross_entropy_gradient,
-    NEAP__BOUND(bind_cross_entropy_gradient),
+    NEAP__COMPOSES(domain_loss_gradient, compose_cross_entropy_gradient),
     NEAP__GRADIENT(cross_entropy_gradient_gradient, NEAP_OP_INTERNAL),
 };
 
@@ -326,9 +353,21 @@ static int infer_sparse(neap__inference *i)
     return sparse_shape(i, &i->in[0].shape, &i->in[1].shape, &i->out->shape);
 }
 
-static int bind_sparse(neap__binding *b)
+static bool domain_sparse(const neap_node *n, const neap__fact *in, const neap__fact *out,
+                          neap__domain *domain)
 {
-    return bind_labelled(b, neap__cpu_sparse_cross_entropy, &b->in[1], b->in[0].dtype);
+    (void)out;
+    domain->in[0] = domain->out[0] = NEAP__OVER_GROUPS;
+    return neap__domain_along(n, &in[1].shape, domain);
+}
+
+static void compose_sparse(neap__composer *c)
+{
+    const int label = c->x[0], x = neap__widened(c, c->x[1]);
+    const int max = NEAP__REDUCE(max, x), total = log_total(c, x, max);
+    neap__formula_check(c->formula, label, c->count, "labels", c->node);
+    const int own = NEAP__DO2(subtract, neap__formula_pick(c->formula, x, label), max);
+    c->y[0] = neap__narrowed(c, NEAP__DO2(subtract, total, own), c->out->dtype);
 }
 
 static void sparse_gradient(neap__grad *g)
@@ -346,11 +385,11 @@ NEAP_OP(sparse_softmax_cross_entropy_with_logits) = {
         "label, a class from 0. A label that is no class is an error of the run.",
     .info.inputs = "labels logits",
     .dtype_rule = NEAP__EACH,
-    .dtypes = NEAP__FLOAT,
+    .dtypes = NEAP__FLOATING,
     .input_dtypes = {NEAP__INDEX},
     .effects = NEAP__FALLIBLE,
     .infer = infer_sparse,
-    NEAP__BOUND(bind_sparse),
+    NEAP__COMPOSES(domain_sparse, compose_sparse),
     NEAP__GRADIENT(sparse_gradient, 0),
 };
 
@@ -366,10 +405,27 @@ static int infer_sparse_gradient(neap__inference *i)
     return status;
 }
 
-static int bind_sparse_gradient(neap__binding *b)
+static bool domain_sparse_gradient(const neap_node *n, const neap__fact *in,
+                                   const neap__fact *out, neap__domain *domain)
 {
-    return bind_labelled(b, neap__cpu_sparse_cross_entropy_gradient, b->out,
-                         b->in[1].dtype);
+    (void)in;
+    domain->in[0] = domain->in[1] = NEAP__OVER_GROUPS;
+    return neap__domain_along(n, &out->shape, domain);
+}
+
+/* softmax * dloss, but at the label (softmax - 1) * dloss. */
+static void compose_sparse_gradient(neap__composer *c)
+{
+    const int dloss = neap__widened(c, c->x[0]), label = c->x[1];
+    const int x = neap__widened(c, c->x[2]);
+    const int e = NEAP__DO2(exp_difference, x, NEAP__REDUCE(max, x));
+    const int sum = NEAP__REDUCE(sum, e), one = neap__compose_number(c, e, 1);
+    neap__formula_check(c->formula, label, c->count, "labels", c->node);
+    const int own = NEAP__DO2(divide, neap__formula_pick(c->formula, e, label), sum);
+    const int excess = NEAP__DO2(multiply, NEAP__DO2(subtract, own, one), dloss);
+    const int dx = NEAP__DO2(multiply, e, NEAP__DO2(divide, dloss, sum));
+    c->y[0] = neap__narrowed(c, neap__formula_put(c->formula, dx, label, excess),
+                             c->out->dtype);
 }
 
 /* As that of cross_entropy_gradient, with labels whose sum is 1. */
@@ -396,10 +452,10 @@ NEAP_OP(sparse_cross_entropy_gradient) = {
                 "(softmax(logits) - one_hot(labels)) * dloss.",
     .info.inputs = "dloss labels logits",
     .dtype_rule = NEAP__EACH,
-    .dtypes = NEAP__FLOAT,
+    .dtypes = NEAP__FLOATING,
     .input_dtypes = {0, NEAP__INDEX, 0},
     .effects = NEAP__FALLIBLE,
     .infer = infer_sparse_gradient,
-    NEAP__BOUND(bind_sparse_gradient),
+    NEAP__COMPOSES(domain_sparse_gradient, compose_sparse_gradient),
     NEAP__GRADIENT(sparse_gradient_gradient, NEAP_OP_INTERNAL),
 };

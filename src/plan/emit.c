@@ -113,78 +113,51 @@ static void add_instruction(neap__emitter *e, uint32_t unit, neap__kernel *kerne
 
 /* ---- Fused runs and products ----------------------------------------------------- */
 
-static neap_dtype element_dtype(const neap__emitter *e, uint32_t item)
+/* The term of a member, whose operands are loads or earlier members. */
+static int make_term(neap__emitter *e, const neap__unit *unit, uint32_t m,
+                     const int *loads, const int *terms, neap__formula *f)
 {
-    const neap__op *op = e->s->items[item].node->op;
-    const uint32_t first = neap__elements[op->element].chooses ? 1 : 0;
-    return e->plan->facts[neap__operand(e->s, item, first)].dtype;
-}
-
-static int make_step(neap__emitter *e, const neap__unit *unit, const uint8_t *registers,
-                     uint32_t m, neap__step *step)
-{
-    neap__structure *s = e->s;
     uint32_t item = unit->members[m];
-    const neap_node *n = s->items[item].node;
-    neap_dtype from = element_dtype(e, item), to = e->plan->facts[item].dtype;
-    step->function = neap__find_element(e->target->isa, n->op->element, from, to);
-    if (!step->function) {
-        neap__fail(e->err, NEAP_EUNSUP, "there is no kernel for %s",
-                   neap_dtype_name(from));
-        neap__blame(e->err, n);
-        return NEAP_EUNSUP;
-    }
-    neap__element_params(n, step->params);
-    step->inputs = (uint8_t)neap__element_inputs(n);
-    step->out = registers[m];
-    step->dtype = (uint8_t)to;
-    step->store = item == unit->root ? 0 : -1;
-    for (uint32_t k = 0; k < step->inputs; k++) {
-        uint32_t operand = neap__operand(s, item, k);
+    const neap_node *n = e->s->items[item].node;
+    int in[3];
+    double params[2] = {0};
+    uint32_t count = neap__element_inputs(n);
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t operand = neap__operand(e->s, item, k), load = 0;
         uint32_t member = neap__member(unit->members, unit->member_count, operand);
-        uint32_t load = 0;
         while (member == NEAP__NONE && unit->loads[load] != operand)
             load++;
-        step->in[k] =
-            (uint8_t)(member == NEAP__NONE ? load : unit->load_count + registers[member]);
+        in[k] = member == NEAP__NONE ? loads[load] : terms[member];
     }
-    return NEAP_OK;
+    neap__element_params(n, params);
+    int term = neap__formula_element(f, n->op->element, e->plan->facts[item].dtype, in,
+                                     (int)count, params);
+    if (neap__failed(e->err))
+        neap__blame(e->err, n);
+    return term;
 }
 
-static int make_program(neap__emitter *e, const neap__unit *unit, neap__program **out)
+static int make_program(neap__emitter *e, const neap__unit *unit,
+                        const neap__program **out)
 {
     neap__plan *p = e->plan;
-    uint8_t registers[NEAP__PROGRAM_STEPS];
-    neap__program *g = neap__arena_alloc(&p->arena, sizeof *g, e->err);
-    neap__load *loads =
-        neap__arena_array(&p->arena, unit->load_count, sizeof *loads, e->err);
-    neap__step *steps =
-        neap__arena_array(&p->arena, unit->member_count, sizeof *steps, e->err);
-    if (!g || !loads || !steps)
-        return e->err->code;
-    g->load = loads;
-    g->loads = (int)unit->load_count;
-    g->steps = (int)unit->member_count;
-    g->stores = 1;
-    g->registers =
-        neap__assign_registers(e->s, unit->members, unit->member_count, registers);
-    g->step = steps;
-    g->accumulator = -1;
-    neap__shape shapes[NEAP__PROGRAM_LOADS];
+    neap__formula f;
+    int loads[NEAP__PROGRAM_LOADS], terms[NEAP__PROGRAM_TERMS];
+    neap__formula_begin(&f, e->target->isa, &p->facts[unit->root].shape, 0, &p->arena,
+                        e->err);
     for (uint32_t k = 0; k < unit->load_count; k++) {
-        loads[k].dtype = (uint8_t)p->facts[unit->loads[k]].dtype;
-        shapes[k] = p->facts[unit->loads[k]].shape;
-        if (unit->loads[k] == unit->gemm)
-            g->accumulator = (int8_t)k;
+        const neap__fact *fact = &p->facts[unit->loads[k]];
+        loads[k] = unit->loads[k] == unit->gemm
+                       ? neap__formula_accumulator(&f, fact->dtype)
+                       : neap__formula_operand(&f, fact->dtype, &fact->shape);
     }
-    for (uint32_t m = 0; m < unit->member_count; m++) {
-        int status = make_step(e, unit, registers, m, &steps[m]);
-        if (status)
-            return status;
-    }
-    neap__program_fix(g, &p->facts[unit->root].shape, shapes);
-    p->flops += (double)unit->member_count * (double)g->size;
-    *out = g;
+    for (uint32_t m = 0; m < unit->member_count && !neap__failed(e->err); m++)
+        terms[m] = make_term(e, unit, m, loads, terms, &f);
+    neap__formula_store(&f, terms[unit->member_count - 1]);
+    *out = neap__program_make(&f);
+    if (!*out)
+        return e->err->code;
+    p->flops += (double)unit->member_count * (double)(*out)->size;
     return NEAP_OK;
 }
 
@@ -210,14 +183,14 @@ static uint32_t program_in_place(const neap__emitter *e, const neap__unit *unit,
 static int emit_program(neap__emitter *e, uint32_t u, size_t *scratch)
 {
     const neap__unit *unit = &e->s->units[u];
-    neap__program *g;
+    const neap__program *g;
     size_t first = e->plan->place_count;
     int status = make_program(e, unit, &g);
     status = status ? status : place_item(e, unit->root, program_in_place(e, unit, u));
     for (uint32_t k = 0; k < unit->load_count && !status; k++)
         status = add_operand(e, unit->loads[k]);
     status = status ? status : add_operand(e, unit->root);
-    *scratch = neap__program_scratch(g, e->target->workers);
+    *scratch = status ? 0 : neap__program_scratch(g, e->target->workers);
     size_t offset = 0;
     status = status ? status : take(e, *scratch, &offset);
     if (!status) {
@@ -256,7 +229,7 @@ static int emit_product(neap__emitter *e, uint32_t u)
     if (!gemm)
         return e->err->code;
     fix_product(e, unit, gemm);
-    neap__program *epilogue = NULL;
+    const neap__program *epilogue = NULL;
     int status = unit->member_count ? make_program(e, unit, &epilogue) : NEAP_OK;
     gemm->epilogue = epilogue;
     status = status ? status : place_item(e, unit->root, NEAP__NONE);
@@ -331,6 +304,18 @@ static unsigned allowed_of(const neap_node *n, const neap__binding *b, uint32_t 
     return b->in_places ? b->in_places[result] : result ? 0 : b->in_place;
 }
 
+/* Whether result `part` of item `root` is an item that has a place of its own: it is read
+ * in this stage or leaves it. What is handed over can do the latter alone. */
+static bool has_place(const neap__emitter *e, uint32_t root, uint32_t part)
+{
+    uint32_t at = part_item(e, root, part);
+    if (at == NEAP__NONE)
+        return false;
+    if (e->s->items[at].handed)
+        return e->place[at].base != NEAP__BASE_BLOCK;
+    return part < e->s->items[root].node->written_count || e->s->items[at].live;
+}
+
 static int bind_own(neap__binding *b) { return b->node->op->bind(b); }
 
 const neap__device neap__cpu = {"cpu", &neap__host_memory, bind_own};
@@ -350,23 +335,19 @@ static int bind(neap__emitter *e, const neap__item *item, neap__binding *b)
                          .workers = e->target->workers,
                          .arena = &p->arena,
                          .err = e->err};
+    uint32_t root = (uint32_t)(item - e->s->items);
     if (neap__several(item->node))
-        b->out = p->several[item - e->s->items];
-    uint32_t number = (uint32_t)(item - e->s->items);
-    int status = item->node->control ? neap__bind_control(b, e->s->outline, number)
+        b->out = p->several[root];
+    for (uint32_t part = item->node->written_count; part < item->part_count; part++) {
+        uint32_t result = part - item->node->written_count;
+        if (result < 32 && !has_place(e, root, part))
+            b->unread |= 1u << result;
+    }
+    int status = item->node->control ? neap__bind_control(b, e->s->outline, root)
                                      : e->target->device->bind(b);
     if (status)
         neap__blame(e->err, item->node);
     return status;
-}
-
-/* Whether result `part` of item `root` is an item that has a place of its own: it is read
- * in this stage or leaves it. */
-static bool has_place(const neap__emitter *e, uint32_t root, uint32_t part)
-{
-    uint32_t at = part_item(e, root, part);
-    return at != NEAP__NONE &&
-           (part < e->s->items[root].node->written_count || e->s->items[at].live);
 }
 
 /* Bytes for the results that nobody reads, needed while the kernel runs; none where it

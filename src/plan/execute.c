@@ -270,11 +270,11 @@ static int call_control(neap__activation *f, const neap__instruction *in,
 
 /* ---- The loop -------------------------------------------------------------------- */
 
-static int fail_at(const neap__activation *f, const neap__instruction *in, int status,
-                   neap_error *own, neap_error *err)
+static int fail_at(const neap__activation *f, const neap__instruction *in,
+                   const neap_node *blamed, int status, neap_error *own, neap_error *err)
 {
     const neap__structure *s = f->plan->structure;
-    const neap_node *n = s->items[s->units[in->unit].root].node;
+    const neap_node *n = blamed ? blamed : s->items[s->units[in->unit].root].node;
     char node[NEAP__NODE_SIZE];
     if (in->kind == NEAP__HOST_CALL)
         neap__tell_origin(own, n); /* the host's message names its node */
@@ -292,12 +292,14 @@ int neap__activation_execute(neap__activation *f, uint32_t from, uint32_t to,
     neap__run *run = f->run;
     neap_error own;
     neap__clear(&own);
+    const void *blamed = NULL;
     neap__call call = {.team = &run->team,
                        .seed = run->seed,
                        .counter = run->counter,
                        .iteration = f->iteration,
                        .err = &own,
-                       .caller = run->caller};
+                       .caller = run->caller,
+                       .blamed = &blamed};
     char *block = f->bases[NEAP__BASE_BLOCK];
     for (uint32_t i = from; i < to; i++) {
         const neap__instruction *in = &p->instructions[i];
@@ -316,7 +318,7 @@ int neap__activation_execute(neap__activation *f, uint32_t from, uint32_t to,
                      : in->kind == NEAP__HOST_CALL ? call_host(f, in, &call)
                                                    : call_control(f, in, &call);
         if (status)
-            return fail_at(f, in, status, &own, err);
+            return fail_at(f, in, blamed, status, &own, err);
     }
     return NEAP_OK;
 }

@@ -18,8 +18,13 @@ static int infer_node(inferrer *f, uint32_t i)
     const neap__item *item = &f->of->items[i];
     const neap_node *n = item->node;
     neap__fact *out = &f->facts[i];
-    for (uint32_t k = 0; k < item->count; k++)
+    /* A variable's version has its shape, but another value. */
+    const uint32_t *versions = f->of->outline->items[i].operands;
+    for (uint32_t k = 0; k < item->count; k++) {
         f->in[k] = f->facts[item->inputs[k]];
+        if (versions[k] != item->inputs[k])
+            f->in[k].known = NULL;
+    }
     if (neap__several(n)) {
         out = neap__arena_array(f->arena, n->result_count, sizeof *out, f->err);
         if (!out)

@@ -75,12 +75,6 @@ static inline uint32_t neap__member(const uint32_t *members, uint32_t count,
     }
     return low < count && members[low] == item ? low : NEAP__NONE;
 }
-/* Tile registers for the members of a fused run, by lifetime: writes one number for each
- * member (the root, which goes straight to memory, has 0) and returns how many there are.
- * Members and loads as in neap__unit. */
-int neap__assign_registers(const neap__structure *s, const uint32_t *members,
-                           uint32_t count, uint8_t *registers);
-
 /* Free space of a block while a plan is placed (place.c). */
 typedef struct neap__span {
     size_t offset, size;

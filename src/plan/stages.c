@@ -284,6 +284,9 @@ static int list_carries(cutter *c)
         for (uint32_t k = 0; k < item->count; k++) {
             carry(c, stand_in(s, item->inputs[k]), false);
             carry(c, stand_in(s, item->operands[k]), reads_data(item, k));
+            /* A size, once it is computed, is told to all that take it. */
+            if (k >= item->node->data_inputs && is_open(c, i))
+                c->wanted[stand_in(s, item->operands[k])] = true;
         }
         if (item->same != i)
             carry(c, item->same, true);
@@ -292,7 +295,7 @@ static int list_carries(cutter *c)
         neap__carry *to = &s->carries[k];
         to->handed = c->state[to->item] == HANDED;
         to->wanted = c->wanted[to->item] && !to->handed;
-        to->data |= to->wanted;
+        to->data |= to->wanted || to->handed; /* whose shape the tensor tells */
     }
     for (uint32_t i = 0; i < s->item_count; i++) {
         if (s->carried[i] == NEAP__NONE)

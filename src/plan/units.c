@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define MIXED (NEAP__NONE - 1) /* readers in more than one unit, or none that fuses */
+#define MEMBERS 128            /* of a unit, at most: with its loads they fit a formula */
 
 typedef struct draft {
     uint32_t root, gemm;
@@ -92,52 +93,6 @@ uint32_t neap__element_inputs(const neap_node *n)
     return count;
 }
 
-/* ---- Registers ------------------------------------------------------------------- */
-
-int neap__assign_registers(const neap__structure *s, const uint32_t *members,
-                           uint32_t count, uint8_t *registers)
-{
-    uint32_t last[NEAP__PROGRAM_STEPS]; /* the last member that reads each */
-    memset(last, 0, sizeof last);
-    /* Members are few and sorted: a binary search finds an operand among them. */
-    for (uint32_t m = 0; m < count; m++) {
-        uint32_t inputs = neap__element_inputs(s->items[members[m]].node);
-        for (uint32_t k = 0; k < inputs; k++) {
-            uint32_t at = neap__member(members, count, neap__operand(s, members[m], k));
-            if (at != NEAP__NONE)
-                last[at] = m;
-        }
-    }
-    uint64_t taken = 0;
-    int most = 0;
-    for (uint32_t m = 0; m < count; m++) {
-        const neap_node *n = s->items[members[m]].node;
-        uint32_t inputs = neap__element_inputs(n);
-        uint64_t after = 0; /* freed once the result has its register */
-        for (uint32_t k = 0; k < inputs; k++) {
-            uint32_t operand = neap__operand(s, members[m], k);
-            uint32_t at = neap__member(members, count, operand);
-            if (at == NEAP__NONE || last[at] != m)
-                continue;
-            /* A result may lie on an operand only if their elements are of one size. */
-            if (neap_dtype_size(s->items[operand].node->fact.dtype) ==
-                neap_dtype_size(n->fact.dtype))
-                taken &= ~(UINT64_C(1) << registers[at]);
-            else
-                after |= UINT64_C(1) << registers[at];
-        }
-        registers[m] = 0;
-        if (m + 1 == count)
-            break;
-        if (taken == UINT64_MAX)
-            return NEAP__PROGRAM_REGISTERS + 1;
-        registers[m] = (uint8_t)__builtin_ctzll(~taken);
-        taken = (taken | UINT64_C(1) << registers[m]) & ~after;
-        most = registers[m] + 1 > most ? registers[m] + 1 : most;
-    }
-    return most;
-}
-
 /* ---- Drafts ---------------------------------------------------------------------- */
 
 static void note_reader(former *f, uint32_t item, uint32_t draft_or_mixed)
@@ -158,7 +113,7 @@ static bool join(former *f, uint32_t i, uint32_t to)
 {
     draft *d = &f->drafts[to];
     uint32_t loads[NEAP__PROGRAM_LOADS], count = 0;
-    if (d->count == NEAP__PROGRAM_STEPS)
+    if (d->count == MEMBERS)
         return false;
     for (uint32_t k = 0; k < d->load_count; k++) {
         if (d->loads[k] != i)
@@ -220,39 +175,16 @@ static void draft_item(former *f, uint32_t i)
         break;
     }
     f->draft[i] = to;
+    /* What waits for an item stands behind all of the item's unit: one that joined its
+     * readers could have to wait for what it is read with. */
+    for (uint32_t k = 0; k < item->control_count; k++)
+        note_reader(f, f->s->items[item->controls[k]].same, MIXED);
     if (item->role == NEAP__ROLE_ELEMENT || item->role == NEAP__ROLE_NOTHING ||
         !has_operands(item))
         return;
     for (uint32_t k = 0; k < item->count; k++) {
         if (reads(item, k))
             note_reader(f, neap__operand(f->s, i, k), MIXED);
-    }
-}
-
-/* A run that needs more registers than there are is taken apart: every member by
- * itself. */
-static void split_if_wide(former *f, uint32_t at)
-{
-    uint32_t members[NEAP__PROGRAM_STEPS], count = 0;
-    uint8_t registers[NEAP__PROGRAM_STEPS];
-    for (uint32_t i = f->drafts[at].first; i != NEAP__NONE; i = f->next[i])
-        members[count++] = i;
-    if (count <= NEAP__PROGRAM_REGISTERS ||
-        neap__assign_registers(f->s, members, count, registers) <=
-            NEAP__PROGRAM_REGISTERS)
-        return;
-    uint32_t gemm = f->drafts[at].gemm;
-    for (uint32_t m = 0; m < count; m++) {
-        uint32_t to = members[m] == f->drafts[at].root ? at : new_draft(f, members[m]);
-        f->drafts[to] =
-            (draft){.root = members[m], .gemm = NEAP__NONE, .first = NEAP__NONE};
-        f->next[members[m]] = NEAP__NONE;
-        join(f, members[m], to);
-        f->draft[members[m]] = to;
-    }
-    if (gemm != NEAP__NONE) {
-        f->draft[gemm] = new_draft(f, gemm);
-        f->drafts[f->draft[gemm]].gemm = gemm;
     }
 }
 
@@ -362,8 +294,6 @@ static int form(former *f)
         if (s->items[i].live)
             draft_item(f, i);
     }
-    for (uint32_t d = 0, count = f->draft_count; d < count; d++)
-        split_if_wide(f, d);
     int status = order_units(f);
     if (!status)
         settle_writes(f);
