@@ -619,6 +619,40 @@ static void spec_options(void)
 }
 
 /* Results are checked against what the plan inferred, not what was known when it was built. */
+/* The environment lowers the instruction set of sessions made from then on. */
+static void spec_instruction_set(void)
+{
+    const char *before = getenv("NEAP_ISA");
+    char *kept = before ? strdup(before) : NULL;
+    neap_graph *g = neap_graph_new(NULL);
+    neap_config config;
+    err = (neap_error)NEAP_ERROR_INIT;
+    setenv("NEAP_ISA", "generic", 1);
+    neap_get_config(&config);
+    CHECK_TEXT(config.isa, "generic");
+    neap_session_free(neap_session_new(g, NULL, &err));
+    CHECK(err.code == NEAP_OK);
+    setenv("NEAP_ISA", "sse9", 1);
+    CHECK(!neap_session_new(g, NULL, &err));
+    CHECK(err.code == NEAP_EARG);
+    CHECK_TEXT(err.message, "session: NEAP_ISA: there is no isa \"sse9\"");
+    err = (neap_error)NEAP_ERROR_INIT;
+    neap_get_config(&config);
+    const char *best = config.isa;
+    setenv("NEAP_ISA", "avx512", 1); /* where there is none: the best that there is */
+    neap_get_config(&config);
+    CHECK_TEXT(config.isa, best);
+    setenv("NEAP_ISA", "", 1);
+    neap_get_config(&config);
+    CHECK_TEXT(config.isa, best);
+    if (kept)
+        setenv("NEAP_ISA", kept, 1);
+    else
+        unsetenv("NEAP_ISA");
+    free(kept);
+    neap_graph_free(g);
+}
+
 static void spec_host_results(void)
 {
     neap_graph *g = neap_graph_new(NULL);
@@ -763,6 +797,7 @@ int main(void)
     spec_memory_limit();
     spec_stopping();
     spec_options();
+    spec_instruction_set();
     spec_host_results();
     spec_callables();
     spec_cache();

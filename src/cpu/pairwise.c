@@ -1,4 +1,4 @@
-/* pairwise.c - the blocks of a reduction, combined in pairs. */
+/* pairwise.c - blocks combined in pairs, in the tree of fold.h. */
 #include "cpu/fold.h"
 
 static int bits_set(uint64_t x)

@@ -213,8 +213,8 @@ static void fold_block(const reduction *r, const strip *s, const char *x, int64_
     if (r->pass == EXPONENTIALS) {
         fold_exponentials(r, s, x, n, cells);
     } else if (c->rows) {
-        if (r->far && (s->width == 1 || c->blocks == 1))
-            ask_ahead(x, (size_t)(s->width * n) * r->size);
+        if (r->far && s->width == 1)
+            ask_ahead(x, (size_t)n * r->size);
         r->fold->rows(s->width, n, c->length, x, cells);
     } else {
         if (r->far && s->width == c->run)
@@ -230,6 +230,8 @@ static void fold_round(const reduction *r, const strip *s, const char *x, int64_
 {
     const cut *c = r->cut;
     const size_t step = r->size * (size_t)(c->block * (c->rows ? 1 : c->run));
+    if (r->far && c->rows && s->width > 1)
+        ask_ahead(x, (size_t)(s->width * c->length) * r->size);
     if (end - begin == 1) {
         fold_block(r, s, x + (size_t)begin * step,
                    least(c->block, c->length - begin * c->block), cells);
