@@ -18,7 +18,7 @@ CORE    = $(filter-out lua,$(LAYERS))
 # still do. ORDER_folder, where there is one, is its files in reading order: each uses those before.
 CIRCLES   = graph ops plan session
 ORDER_lua = state errors boxes names arguments value tensor graph attributes node ops operators \
-            schema call host special gradients fetch callable session train core help module embed
+            schema call host special gradients control fetch callable session train core help module embed
 
 BUILD  ?= build
 PREFIX ?= /usr/local

@@ -18,6 +18,7 @@ describe("neap.data", function()
   local path
 
   local function write(text)
+    os.remove(path) -- some file systems wait for the disk when a file is written over
     local file <close> = assert(io.open(path, "wb"))
     file:write(text)
     return path
@@ -136,6 +137,15 @@ describe("neap.data", function()
         failure(data.csv, "a,b\n1,2,3\n", { header = true }))
     end)
 
+    it("passes over empty lines, before the names of the columns too", function()
+      local text = "\n \t\r\n\na,b\n\n1,2\n\n\n3,4\n \n\n"
+      local values, names = data.csv(write(text), { header = true })
+      assert.same({ "a", "b" }, names)
+      assert.same({ { 1, 2 }, { 3, 4 } }, values:totable())
+      assert.equal(':7: column 1: "x" is not a number', failure(data.csv, "\n\n1\n\n\n2\nx\n"))
+      assert.equal(':2: column 1: "" is not a number', failure(data.csv, '1\n""\n'))
+    end)
+
     it("counts lines within quotes", function()
       assert.equal(':4: column 2: "x" is not a number',
         failure(data.csv, '"a\n\nb",c\n1,x\n', { header = true }))
@@ -167,7 +177,7 @@ describe("neap.data", function()
         ["csv: argument 'dtype': no dtype 'flaot32': did you mean 'float32'?"] =
           { dtype = "flaot32" },
         ["csv: argument 'dtype': a string expected, got number"] = { dtype = 7 },
-        ["csv: argument 'dtype': a dtype of numbers expected, got \"bool\""] = { dtype = "bool" },
+        ["csv: argument 'dtype': a dtype of numbers that Lua has expected, got \"bool\""] = { dtype = "bool" },
         ["csv: unknown argument 'headers', known are: dtype, header, separator"] =
           { headers = true },
         ["csv: argument 'header': a boolean expected, got 1"] = { header = 1 },

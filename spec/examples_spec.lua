@@ -1,5 +1,7 @@
 -- Every example runs, from a folder of its own, with the module that this suite tests.
 
+local helper = require "helper"
+
 local function capture(command)
   local pipe <close> = assert(io.popen(command))
   return (pipe:read("a"):gsub("%s+$", ""))
@@ -24,13 +26,14 @@ describe("the example", function()
     assert(os.execute("rm -r " .. folder))
   end)
 
-  -- What an example prints.
-  local function run(arguments)
+  -- What an example prints; under an instruction set, where one is given.
+  local function run(arguments, isa)
     local index = 0
     while arg[index - 1] do
       index = index - 1
     end
-    local pipe = assert(io.popen(("%s %s copy/%s 2>&1"):format(environment, arg[index], arguments)))
+    local pipe = assert(io.popen(("%s %s %s copy/%s 2>&1"):format(
+      environment, isa and "NEAP_ISA=" .. isa or "", arg[index], arguments)))
     local output = pipe:read("a")
     assert(pipe:close(), output)
     return output
@@ -67,6 +70,15 @@ describe("the example", function()
     for _, threads in ipairs { 1, 2, 5 } do
       assert.equal(output, run("digits.lua . " .. threads))
     end
+  end)
+
+  it("digits.lua learns the same under AVX2 and AVX-512, and learns as well with neither", function()
+    local printed = {}
+    for _, isa in ipairs(helper.instruction_sets()) do
+      printed[isa] = run("digits.lua", isa)
+      assert.is_true(tonumber(printed[isa]:match("\naccuracy: ([%d.]+) %%\n$")) >= 97)
+    end
+    assert.equal(printed.avx2, printed.avx512 or printed.avx2)
   end)
 
   it("digits.lua says which file is missing", function()

@@ -148,6 +148,17 @@ function helper.fails(text, call, ...)
   luassert.equal(text, (helper.failure(call, ...)))
 end
 
+--- The instruction sets that this machine can force, the lowest first.
+function helper.instruction_sets()
+  local sets, best = {}, neap.config().isa
+  for _, name in ipairs { "generic", "avx2", "avx512" } do
+    sets[#sets + 1] = name
+    if name == best then
+      return sets
+    end
+  end
+end
+
 --- Runs a function in a new graph that is the default meanwhile, and returns what it returns.
 function helper.graph(build)
   local graph = neap.graph()

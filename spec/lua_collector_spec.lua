@@ -115,6 +115,24 @@ describe("the collector", function()
   end)
 end)
 
+describe("a view", function()
+  it("of a view keeps the memory, and not the views between", function()
+    local t = neap.tensor { { 1, 2 }, { 3, 4 } }
+    local before = collectgarbage "count"
+    for _ = 1, 10000 do
+      t = t:reshape { 2, 2 }
+    end
+    collectgarbage()
+    assert.is_true(collectgarbage "count" - before < 200)
+    assert.same({ { 1, 2 }, { 3, 4 } }, t:totable())
+    local row = t[2]
+    t = nil
+    collectgarbage()
+    assert.is_nil(t)
+    assert.same({ 3, 4 }, row:totable())
+  end)
+end)
+
 describe("a loop that drops what it makes", function()
   -- Each script runs alone: the process's memory is what is measured. It prints how many megabytes
   -- it has at most, of some hundreds of pieces of four that were dropped.
@@ -172,6 +190,15 @@ describe("a loop that drops what it makes", function()
     ["rows of tensors"] = [[
       for _ = 1, 150 do
         local _ = neap.tensor.zeros { 2, 1 << 19 }[1]
+        measure()
+      end]],
+    -- Kept for a while, so that they have grown old when they are dropped.
+    ["views that were kept"] = [[
+      local kept = {}
+      for i = 1, 150 do
+        local whole = neap.tensor.zeros(FOUR)
+        kept[i % 8] = i % 2 == 0 and whole:reshape { 1024, 1024 }
+          or whole:reshape({ 1024, 1024 })[1]:reshape { 2, 512 }[1]
         measure()
       end]],
     ["graphs with constants"] = [[

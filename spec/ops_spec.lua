@@ -12,6 +12,18 @@ local WIDTH <const> = {
   int8 = 8, int16 = 16, int32 = 32, int64 = 64, uint8 = 8, uint16 = 16, uint32 = 32, uint64 = 64,
 }
 
+--- Where the bits of "generic", which multiplies and adds in two roundings, are others than those of
+-- AVX2 and AVX-512, which do it in one (docs/numerics.md): by dtype. All else is the same everywhere.
+local FUSED <const> = {
+  float32 = {
+    exp = true, log = true, log1p = true, pow = true, sigmoid = true, softplus = true, tanh = true,
+    softmax = true, log_softmax = true, reduce_logsumexp = true,
+    softmax_cross_entropy_with_logits = true, sparse_softmax_cross_entropy_with_logits = true,
+    matmul = true, tensordot = true,
+  },
+  float64 = { matmul = true, tensordot = true },
+}
+
 local operations = neap.ops()
 
 --- The dtypes that a case is tried with.
@@ -222,6 +234,31 @@ for _, op in ipairs(operations) do
               assert.is_true(first == bytes, ("%s, %s, threads %d, passes %s")
                 :format(dtype, way, options.threads, options.passes))
             end
+          end
+        end
+      end)
+    end
+
+    for number, case in ipairs(row.cases or {}) do
+      it(("gives the same bits under each instruction set (case %d)"):format(number), function()
+        for _, dtype in ipairs(dtypes(row, case)) do
+          if holds(dtype, case) then
+            local graph, values, feeds, node = neap.graph(), tensors(case, dtype, "int64"), {}, nil
+            graph:as_default(function()
+              node = build(op, row, case, function(_, i)
+                local x = neap.placeholder(values[i].dtype, values[i].shape)
+                feeds[x] = values[i]
+                return x
+              end)
+            end)
+            local bits = {}
+            for _, isa in ipairs(helper.instruction_sets()) do
+              local session <close> = neap.session(graph, { isa = isa })
+              bits[isa] = helper.bytes(session:run(node, feeds))
+            end
+            assert.is_true(bits.avx512 == nil or bits.avx512 == bits.avx2, dtype)
+            local differs = FUSED[dtype] and FUSED[dtype][op]
+            assert.is_true(differs or bits.avx2 == nil or bits.avx2 == bits.generic, dtype)
           end
         end
       end)

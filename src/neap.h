@@ -426,8 +426,7 @@ static inline neap_attribute neap_attribute_pairs(const char *name,
     a.count = count;
     return a;
 }
-static inline neap_attribute neap_attribute_body(const char *name,
-                                                 neap_body *value)
+static inline neap_attribute neap_attribute_body(const char *name, neap_body *value)
 {
     neap_attribute a = neap_attribute_none(name);
     a.kind = NEAP_KIND_BODY;
@@ -773,23 +772,32 @@ NEAP_API void neap_get_config(neap_config *config);
  * earlier `size`.
  *
  * Calls may leave out the argument `options`: `neap_softmax(g, x, err)`. (Not where a list
- * is written in place with a comma in it, for a macro counts what is given.)
+ * is written in place with a comma in it, for a macro counts what is given: NEAP__CHOOSE
+ * tells one argument from more.)
  *
  * Generated from the descriptors by `make generate`. */
 /* clang-format off */
-#define NEAP__GIVEN(...) __VA_ARGS__
-#define NEAP__ABSENT(...) NULL, __VA_ARGS__
-#define NEAP__PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, pick, ...) pick
-#define NEAP__OPTIONS(...)                                                               \
-    NEAP__PICK(__VA_ARGS__, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__ABSENT, 0)(__VA_ARGS__)
-#define NEAP__OPTIONS_OUT(...)                                                           \
-    NEAP__PICK(__VA_ARGS__, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN, NEAP__GIVEN,          \
-               NEAP__ABSENT, NEAP__ABSENT, 0)(__VA_ARGS__)
+/* NEAP__N where one argument is given, NEAP__Y where more are, 64 at most. */
+#define NEAP__Y(...) __VA_ARGS__
+#define NEAP__N(...) NULL, __VA_ARGS__
+#define NEAP__PICK(                                                                      \
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17,      \
+    a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, a33,      \
+    a34, a35, a36, a37, a38, a39, a40, a41, a42, a43, a44, a45, a46, a47, a48, a49,      \
+    a50, a51, a52, a53, a54, a55, a56, a57, a58, a59, a60, a61, a62, a63,                \
+    pick, ...) pick
+#define NEAP__CHOOSE(...) NEAP__PICK(__VA_ARGS__,                                        \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y, NEAP__Y,     \
+    NEAP__N,                                                                             \
+    0)
+#define NEAP__OPTIONS(...) NEAP__CHOOSE(__VA_ARGS__)(__VA_ARGS__)
+#define NEAP__OPTIONS_OUT(out, ...) NEAP__CHOOSE(__VA_ARGS__)(out, __VA_ARGS__)
 /* BEGIN generated */
 
 typedef struct neap_zeros_options {

@@ -54,10 +54,13 @@ os.execute("mkdir " .. quoted(scratch))
 
 local function compile(program, tree, which)
   local out = ("%s/%s-%d"):format(scratch, program, which)
-  local command = ("%s -std=c11 -D_GNU_SOURCE -O2 -w %s -I%s -o %s bench/%s.c %s %s %s -lm -lpthread -ldl")
-    :format(os.getenv "CC" or "cc", os.getenv "CFLAGS" or "", quoted(tree .. "/src"), quoted(out),
-      program, quoted(("%s/%s/libneap.a"):format(tree, options.build)), os.getenv "LDFLAGS" or "",
-      program == "train" and "-lopenblas" or "")
+  local words = {
+    os.getenv "CC" or "cc", "-std=c11 -D_GNU_SOURCE -O2 -w", os.getenv "CFLAGS" or "",
+    "-I" .. quoted(tree .. "/src"), "-o", quoted(out), ("bench/%s.c"):format(program),
+    quoted(("%s/%s/libneap.a"):format(tree, options.build)), os.getenv "LDFLAGS" or "",
+    program == "train" and "-lopenblas" or "", "-lm -lpthread -ldl",
+  }
+  local command = table.concat(words, " ")
   if not os.execute(command) then
     fail("bench/%s.c does not compile against %s", program, tree)
   end
@@ -136,7 +139,7 @@ for _, figure in ipairs(order) do
   end
   local base, new = median(figure[1]), median(figure[2])
   local ratio, noise = new / base, math.max(spread(figure[1]), spread(figure[2]), 0.02)
-  local better = HIGHER_IS_BETTER[figure.unit] and ratio > 1 or ratio < 1
+  local better = (ratio > 1) == (HIGHER_IS_BETTER[figure.unit] or false)
   print(("%-64s %10.3f %10.3f %-8s %6.3f %s"):format(figure.name, base, new, figure.unit, ratio,
     math.abs(ratio - 1) <= noise and "" or better and "better" or "worse"))
 end

@@ -126,8 +126,8 @@ static const struct {
                           "neap__option_floats", true, false},
     [NEAP_KIND_PAIRS] = {"const neap_pair *", "neap_attribute_pairs",
                          "neap__option_pairs", true, false},
-    [NEAP_KIND_BODY] = {"neap_body *", "neap_attribute_body", "neap__option_body",
-                        false, false},
+    [NEAP_KIND_BODY] = {"neap_body *", "neap_attribute_body", "neap__option_body", false,
+                        false},
 };
 
 /* The kind whose C type serves for a row; NEAP_KIND_NONE: a neap_attribute, which can be

@@ -91,15 +91,20 @@ local function number_of(field)
   return word == "inf" and sign * math.huge or word == "nan" and 0 / 0 or nil
 end
 
--- The records of a CSV text, one at each call: a sequence of fields, the number of its first line,
--- and what is wrong with it. Blanks and double quotes around a field are taken off; within quotes
--- a separator and a line break are characters as any other, and "" is a quote.
+-- The records of a CSV text, one at each call but for empty lines: a sequence of fields, the number
+-- of its first line, and what is wrong with it. Blanks and double quotes around a field are taken
+-- off; within quotes a separator and a line break are characters as any other, and "" is a quote.
 local function records(text, separator)
   local plain = separator:gsub("%W", "%%%0")
   local bare = "([^" .. plain .. "\r\n]*)()"
   local position, line = 1, 0
   return function()
-    if position > #text then
+    local next_line = text:match("^[^%S\n]*\n()", position)
+    while next_line do -- an empty line
+      line, position = line + 1, next_line
+      next_line = text:match("^[^%S\n]*\n()", position)
+    end
+    if not text:find("%S", position) then
       return nil
     end
     local fields = {}
@@ -203,7 +208,7 @@ function data.csv(path, options, ...)
       return wrong("%s", trouble)
     elseif options.header and not names then
       names, fields = record, #record
-    elseif #record > 1 or record[1] ~= "" then
+    else
       for column, field in ipairs(record) do
         local value = number_of(field)
         if not value then

@@ -64,6 +64,15 @@ static model make_model(void)
             neap_variable_from(g, neap_zeros(g, DIMS(6), 1, NULL), 1, NULL, NULL);
         h = neap_tanh(g, neap_add(g, neap_matmul(g, h, w, NULL), b, NULL), NULL);
     }
+    const neap_pair by[] = {{2, 1}, {0, 0}};
+    neap_pad_options mirrored = NEAP_PAD_OPTIONS_INIT;
+    mirrored.mode = "reflect";
+    h = neap_strided_slice(g, neap_pad(g, h, by, 2, &mirrored, NULL), DIMS(-2), 1,
+                           DIMS(-5), 1, DIMS(-1), 1, NULL);
+    h = neap_tensordot(g, h, neap_random_normal(g, DIMS(6, 6), 2, NULL),
+                       neap_attribute_pairs("axes", (const neap_pair[]){{1, 1}}, 1),
+                       NULL);
+    h = neap_roll(g, h, DIMS(1), 1, DIMS(0), 1, NULL);
     const neap_attribute shape = neap_attribute_node("shape", neap_shape(g, h, NULL));
     h = neap_build(g, "reshape", &h, 1, &shape, 1, NULL, NULL, 0, NULL);
     m.loss = neap_reduce_mean(

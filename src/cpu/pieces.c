@@ -13,7 +13,6 @@ typedef unsigned char byte;
 
 void neap__pieces_fix(neap__pieces_args *a)
 {
-    a->inner = 1;
     while (a->rank > 0) {
         const neap__axis_pieces *last = &a->axes[a->rank - 1];
         const neap__piece *p = &last->piece[0];
@@ -69,6 +68,21 @@ static int64_t source_of(const neap__axis_pieces *axis, int64_t at)
     while (at >= p->to + p->count)
         p++;
     return p->filled ? -1 : p->from + (at - p->to) * p->step;
+}
+
+int64_t neap__pieces_source(const neap__pieces_args *a, int64_t at)
+{
+    int64_t from = at % a->inner, stride = a->inner;
+    at /= a->inner;
+    for (int d = a->rank - 1; d >= 0; d--) {
+        const int64_t source = source_of(&a->axes[d], at % a->axes[d].whole);
+        if (source < 0)
+            return -1;
+        at /= a->axes[d].whole;
+        from += source * stride;
+        stride *= a->axes[d].part;
+    }
+    return from;
 }
 
 /* The row of the operand that row `row` of the result comes from; -1: the value. */

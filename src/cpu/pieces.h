@@ -22,7 +22,7 @@ typedef struct neap__axis_pieces {
 } neap__axis_pieces;
 
 /* `axes`, outermost first; trailing ones that are one whole piece are collapsed into
- * `inner` by neap__pieces_fix. */
+ * `inner` (1 before) by neap__pieces_fix. */
 typedef struct neap__pieces_args {
     neap_dtype dtype;
     size_t width;
@@ -32,6 +32,10 @@ typedef struct neap__pieces_args {
     unsigned char value[8];
 } neap__pieces_args;
 void neap__pieces_fix(neap__pieces_args *a);
+
+/* The element of the operand that element `at` of the result is; -1: the value. Before or
+ * after neap__pieces_fix. */
+int64_t neap__pieces_source(const neap__pieces_args *a, int64_t at);
 
 /* in x (the parts); out the whole. */
 neap__kernel neap__cpu_pieces;

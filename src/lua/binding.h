@@ -118,6 +118,7 @@ static inline neap_node *neap__lua_nodeof(const neap__lua_node *box)
     return box && box->graph->graph ? box->node : NULL;
 }
 
+/* User value of a view: 1 the box of the tensor whose memory it shows (tensor.c). */
 typedef struct neap__lua_tensor {
     const char *mark;
     neap_tensor *tensor; /* NULL until the core has given one */

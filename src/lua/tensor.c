@@ -198,8 +198,21 @@ static void drop_base(void *user, void *data)
     neap_tensor_release(user);
 }
 
-/* t[i]: an element, or a view of a row, which keeps the whole alive and weighs
- * nothing. */
+/* Pushes an empty box for a view of the tensor at index 1. It weighs nothing, and holds the
+ * box of what it is a view of, whose weight stays for as long as the memory does; of a
+ * view of a view that is the first one, so that no chain grows. */
+static neap__lua_tensor *push_view(lua_State *L)
+{
+    neap__lua_tensor *box = neap__lua_box(L, sizeof *box, 1, BOX_TENSOR);
+    if (lua_getiuservalue(L, 1, 1) != LUA_TUSERDATA) {
+        lua_pop(L, 1);
+        lua_pushvalue(L, 1);
+    }
+    lua_setiuservalue(L, -2, 1);
+    return box;
+}
+
+/* t[i]: an element, or a view of a row. */
 static int at(lua_State *L, neap_tensor *t, lua_Integer i)
 {
     int rank = neap_tensor_rank(t);
@@ -217,7 +230,7 @@ static int at(lua_State *L, neap_tensor *t, lua_Integer i)
         return 1;
     }
     size_t row = neap_tensor_bytes(t) / (size_t)dims[0];
-    neap__lua_tensor *box = neap__lua_newtensor(L);
+    neap__lua_tensor *box = push_view(L);
     neap_tensor_retain(t);
     box->tensor = neap_tensor_wrap(neap_tensor_dtype(t), rank - 1, dims + 1,
                                    (char *)(uintptr_t)(data + row * (size_t)(i - 1)),
@@ -346,7 +359,7 @@ static int tensor_reshape(lua_State *L)
     neap_error err = NEAP_ERROR_INIT;
     int64_t dims[NEAP_MAX_RANK];
     int rank = neap__lua_shape(L, 2, "tensor.reshape", "shape", dims);
-    neap__lua_tensor *box = neap__lua_newtensor(L);
+    neap__lua_tensor *box = push_view(L);
     box->tensor = neap_tensor_reshape(t, rank, dims, &err);
     if (!box->tensor)
         return neap__lua_raise_as(L, "tensor.reshape", &err);

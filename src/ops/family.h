@@ -112,6 +112,9 @@ neap__infer neap__infer_merge;
 int neap__know(neap__inference *i, const neap__known *k);
 /* The result has the elements of input 0, in their order. */
 int neap__know_same(neap__inference *i);
+/* The result has the elements of input 0 from `offset` on, `steps` apart along its axes (in
+ * elements; as neap__bind_copy). */
+int neap__know_picked(neap__inference *i, const int64_t *steps, int64_t offset);
 /* Every element of the result is `value`; or is at `element`, which stays there. */
 int neap__know_all(neap__inference *i, int64_t value);
 int neap__know_filled(neap__inference *i, const void *element);

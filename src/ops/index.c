@@ -192,17 +192,24 @@ static int sliced(neap__inference *i, int d, const neap__entries *begin,
     return status;
 }
 
+/* Where the part begins in x, and the steps along its axes, in elements of x. */
+static int64_t part_of(const neap__shape *x, const neap__entries *begin,
+                       int64_t steps[NEAP_MAX_RANK])
+{
+    int64_t offset = 0;
+    neap__strides(x, steps);
+    for (int d = 0; d < begin->count; d++)
+        offset += begin->values[d] * steps[d];
+    return offset;
+}
+
 static int know_sliced(neap__inference *i, const neap__entries *begin)
 {
-    const neap__known *x = i->in[0].known;
-    const int64_t count = neap__knowable(i->out->dtype, &i->out->shape);
-    if (!x || count < 0 || i->out->shape.rank != 1 || !neap__has(begin, 0))
+    int64_t steps[NEAP_MAX_RANK];
+    if (!i->in[0].known || !neap__has_all(begin) || !neap__shape_known(&i->out->shape))
         return NEAP_OK;
-    neap__known *k = neap__known_new(i->arena, x->dtype, count, i->err);
-    for (int64_t e = 0; k && e < count; e++)
-        if (neap__knows(x, begin->values[0] + e))
-            neap__known_put(k, e, neap__known_element(x, begin->values[0] + e));
-    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
+    const int64_t offset = part_of(&i->in[0].shape, begin, steps);
+    return neap__know_picked(i, steps, offset);
 }
 
 static int infer_slice(neap__inference *i)
@@ -247,15 +254,13 @@ static int slice_at(const neap__call *call)
 static int bind_slice(neap__binding *b)
 {
     neap__entries begin;
-    int64_t strides[NEAP_MAX_RANK], offset = 0;
+    int64_t steps[NEAP_MAX_RANK];
     int status = neap__integers(b->node, b->in, "begin", &begin, b->err);
     if (status)
         return status;
     if (neap__has_all(&begin)) {
-        neap__strides(&b->in[0].shape, strides);
-        for (int d = 0; d < begin.count; d++)
-            offset += begin.values[d] * strides[d];
-        return neap__bind_copy(b, strides, offset);
+        const int64_t offset = part_of(&b->in[0].shape, &begin, steps);
+        return neap__bind_copy(b, steps, offset);
     }
     slice_call *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
     if (!args)

@@ -19,6 +19,26 @@ int neap__know(neap__inference *i, const neap__known *k)
 
 int neap__know_same(neap__inference *i) { return neap__know(i, i->in[0].known); }
 
+int neap__know_picked(neap__inference *i, const int64_t *steps, int64_t offset)
+{
+    const neap__known *x = i->in[0].known;
+    const neap__shape *out = &i->out->shape;
+    const int64_t count = neap__knowable(i->out->dtype, out);
+    if (!x || count < 0)
+        return NEAP_OK;
+    neap__known *k = neap__known_new(i->arena, x->dtype, count, i->err);
+    for (int64_t e = 0; k && e < count; e++) {
+        int64_t from = offset, rest = e;
+        for (int d = out->rank - 1; d >= 0; d--) {
+            from += rest % out->dims[d] * steps[d];
+            rest /= out->dims[d];
+        }
+        if (neap__knows(x, from))
+            neap__known_put(k, e, neap__known_element(x, from));
+    }
+    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
+}
+
 int neap__know_filled(neap__inference *i, const void *element)
 {
     const int64_t count = neap__knowable(i->out->dtype, &i->out->shape);

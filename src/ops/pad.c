@@ -7,6 +7,24 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* What is known of x gives what is known of the result, as the pieces say. */
+static int know_pieces(neap__inference *i, const neap__pieces_args *a)
+{
+    const neap__known *x = i->in[0].known;
+    const int64_t count = neap__knowable(i->out->dtype, &i->out->shape);
+    if (!x || count < 0)
+        return NEAP_OK;
+    neap__known *k = neap__known_new(i->arena, x->dtype, count, i->err);
+    for (int64_t e = 0; k && e < count; e++) {
+        const int64_t from = neap__pieces_source(a, e);
+        if (from < 0)
+            neap__known_put(k, e, a->value);
+        else if (neap__knows(x, from))
+            neap__known_put(k, e, neap__known_element(x, from));
+    }
+    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
+}
+
 /* ---- pad ------------------------------------------------------------------------- */
 
 typedef enum mode { CONSTANT, REFLECT, SYMMETRIC, EDGE } mode;
@@ -64,35 +82,6 @@ static int check_rank(const neap_node *n, const neap__shape *s, neap_error *err)
                       count == 1 ? "y" : "ies", s->rank);
 }
 
-static int infer_pad(neap__inference *i)
-{
-    const neap__value *paddings = neap__attribute(i->node, "paddings");
-    const neap__shape *x = &i->in[0].shape;
-    const int rank = (int)paddings->count;
-    unsigned char element[8];
-    int64_t dims[NEAP_MAX_RANK];
-    i->out->dtype = i->in[0].dtype;
-    int status = check_rank(i->node, x, i->err);
-    status = status ? status
-                    : neap__element_of(i->node, "constant_value", i->out->dtype, element,
-                                       i->err);
-    for (int d = 0; d < rank && !status; d++) {
-        const neap_pair by = paddings->pairs[d];
-        const int64_t size = x->rank < 0 ? -1 : x->dims[d];
-        status = check_axis(i->node, d, size, i->err);
-        dims[d] = -1;
-        if (!status && size >= 0 &&
-            (!neap__add_int(size, by.first, &dims[d]) ||
-             !neap__add_int(dims[d], by.second, &dims[d])))
-            status = neap__fail(i->err, NEAP_ELIMIT, "dimension %d is too large", d);
-    }
-    if (status)
-        return status;
-    return neap__shape_make(&i->out->shape, rank, dims, true, "the result", i->err)
-               ? NEAP_OK
-               : neap__told(i->err);
-}
-
 /* An axis padded: what comes before it, the axis, what comes after it. */
 static neap__axis_pieces padded(mode m, int64_t size, neap_pair by)
 {
@@ -113,26 +102,66 @@ static neap__axis_pieces padded(mode m, int64_t size, neap_pair by)
 }
 
 /* The pieces of x (of this shape) that make the padded value. */
-static neap__pieces_args *pad_pieces(neap__binding *b, const neap__shape *x)
+static neap__pieces_args pad_pieces(const neap_node *n, const neap__shape *x,
+                                    neap_dtype dtype)
 {
-    const neap__value *paddings = neap__attribute(b->node, "paddings");
+    const neap_pair *paddings = neap__attribute(n, "paddings")->pairs;
+    neap__pieces_args args = {
+        .dtype = dtype, .width = neap_dtype_size(dtype), .rank = x->rank, .inner = 1};
+    for (int d = 0; d < x->rank; d++)
+        args.axes[d] = padded(mode_of(n), x->dims[d], paddings[d]);
+    return args;
+}
+
+static neap__pieces_args *bind_pieces(neap__binding *b, const neap__pieces_args *pieces)
+{
     neap__pieces_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
     if (!args)
         return NULL;
-    args->dtype = b->out->dtype;
-    args->width = neap_dtype_size(b->out->dtype);
-    args->rank = x->rank;
-    for (int d = 0; d < x->rank; d++)
-        args->axes[d] = padded(mode_of(b->node), x->dims[d], paddings->pairs[d]);
+    *args = *pieces;
     neap__pieces_fix(args);
+    b->kernel = neap__cpu_pieces;
     b->args = args;
     return args;
 }
 
+static int infer_pad(neap__inference *i)
+{
+    const neap__value *paddings = neap__attribute(i->node, "paddings");
+    const neap__shape *x = &i->in[0].shape;
+    const int rank = (int)paddings->count;
+    unsigned char value[8];
+    int64_t dims[NEAP_MAX_RANK];
+    i->out->dtype = i->in[0].dtype;
+    int status = check_rank(i->node, x, i->err);
+    status = status ? status
+                    : neap__element_of(i->node, "constant_value", i->out->dtype, value,
+                                       i->err);
+    for (int d = 0; d < rank && !status; d++) {
+        const neap_pair by = paddings->pairs[d];
+        const int64_t size = x->rank < 0 ? -1 : x->dims[d];
+        status = check_axis(i->node, d, size, i->err);
+        dims[d] = -1;
+        if (!status && size >= 0 &&
+            (!neap__add_int(size, by.first, &dims[d]) ||
+             !neap__add_int(dims[d], by.second, &dims[d])))
+            status = neap__fail(i->err, NEAP_ELIMIT, "dimension %d is too large", d);
+    }
+    if (status)
+        return status;
+    if (!neap__shape_make(&i->out->shape, rank, dims, true, "the result", i->err))
+        return neap__told(i->err);
+    if (!i->in[0].known)
+        return NEAP_OK;
+    neap__pieces_args pieces = pad_pieces(i->node, x, i->out->dtype);
+    memcpy(pieces.value, value, sizeof value);
+    return know_pieces(i, &pieces);
+}
+
 static int bind_pad(neap__binding *b)
 {
-    neap__pieces_args *args = pad_pieces(b, &b->in[0].shape);
-    b->kernel = neap__cpu_pieces;
+    const neap__pieces_args pieces = pad_pieces(b->node, &b->in[0].shape, b->out->dtype);
+    neap__pieces_args *args = bind_pieces(b, &pieces);
     return args ? neap__element_of(b->node, "constant_value", b->out->dtype, args->value,
                                    b->err)
                 : NEAP_ENOMEM;
@@ -207,7 +236,8 @@ static int bind_pad_gradient(neap__binding *b)
             offset += by[d].first * strides[d];
         return neap__bind_copy(b, strides, offset);
     }
-    const neap__pieces_args *args = pad_pieces(b, &b->out->shape);
+    const neap__pieces_args pieces = pad_pieces(b->node, &b->out->shape, b->out->dtype),
+                            *args = bind_pieces(b, &pieces);
     if (!args)
         return NEAP_ENOMEM;
     b->kernel = neap__cpu_pieces_sum;
@@ -252,13 +282,6 @@ static int check_roll(const neap_node *n, const neap__shape *x, neap_error *err)
     return status;
 }
 
-static int infer_roll(neap__inference *i)
-{
-    i->out->dtype = i->in[0].dtype;
-    i->out->shape = i->in[0].shape;
-    return check_roll(i->node, &i->in[0].shape, i->err);
-}
-
 /* How far each axis is rolled, from 0 up to its size: shifts of one axis add up. */
 static void find_shifts(const neap_node *n, const neap__shape *x,
                         int64_t shifts[NEAP_MAX_RANK])
@@ -281,29 +304,39 @@ static void find_shifts(const neap_node *n, const neap__shape *x,
     }
 }
 
-static int bind_roll(neap__binding *b)
+static neap__pieces_args roll_pieces(const neap_node *n, const neap__shape *x,
+                                     neap_dtype dtype)
 {
-    const neap__shape *x = &b->in[0].shape;
     int64_t shifts[NEAP_MAX_RANK];
-    neap__pieces_args *args = neap__arena_alloc(b->arena, sizeof *args, b->err);
-    if (!args)
-        return NEAP_ENOMEM;
-    find_shifts(b->node, x, shifts);
-    args->dtype = b->out->dtype;
-    args->width = neap_dtype_size(b->out->dtype);
-    args->rank = x->rank;
+    neap__pieces_args args = {
+        .dtype = dtype, .width = neap_dtype_size(dtype), .rank = x->rank, .inner = 1};
+    find_shifts(n, x, shifts);
     for (int d = 0; d < x->rank; d++) {
         const int64_t size = x->dims[d], s = shifts[d];
         neap__axis_pieces axis = {size, size, 0, {{0}}};
         if (s > 0)
             axis.piece[axis.count++] = (neap__piece){0, size - s, s, 1, false};
         axis.piece[axis.count++] = (neap__piece){s, 0, size - s, 1, false};
-        args->axes[d] = axis;
+        args.axes[d] = axis;
     }
-    neap__pieces_fix(args);
-    b->kernel = neap__cpu_pieces;
-    b->args = args;
-    return NEAP_OK;
+    return args;
+}
+
+static int infer_roll(neap__inference *i)
+{
+    i->out->dtype = i->in[0].dtype;
+    i->out->shape = i->in[0].shape;
+    int status = check_roll(i->node, &i->in[0].shape, i->err);
+    if (status || !i->in[0].known)
+        return status;
+    const neap__pieces_args pieces = roll_pieces(i->node, &i->in[0].shape, i->out->dtype);
+    return know_pieces(i, &pieces);
+}
+
+static int bind_roll(neap__binding *b)
+{
+    const neap__pieces_args pieces = roll_pieces(b->node, &b->in[0].shape, b->out->dtype);
+    return bind_pieces(b, &pieces) ? NEAP_OK : NEAP_ENOMEM;
 }
 
 /* Rolled back: by the negative shifts. That of the lowest integer is no integer, and so is

@@ -45,7 +45,7 @@ static int find_cuts(const neap_node *n, const neap__fact *in, cuts *c, neap_err
 static bool bound(const neap_node *n, const char *name, const neap__entries *k, int d,
                   int64_t *value)
 {
-    if (k->count < 0 || !neap__has(k, d))
+    if (!neap__has(k, d))
         return false;
     *value = k->values[d];
     if (*value == NEAP_NO_BOUND && neap__attribute(n, name)->kind == NEAP_KIND_NODE)
@@ -70,25 +70,19 @@ static int64_t cut(const neap_node *n, const cuts *c, const neap__shape *x, int 
 
 /* ---- strided_slice --------------------------------------------------------------- */
 
-/* The elements of a vector of known numbers. */
-static int know_cut(neap__inference *i, const cuts *c)
+/* Where the part begins in x, and the steps along its axes, in elements of x. */
+static int64_t find_steps(const neap_node *n, const cuts *c, const neap__shape *x,
+                          int64_t steps[NEAP_MAX_RANK])
 {
-    const neap__known *x = i->in[0].known;
-    int64_t first, size;
-    if (!x || i->in[0].shape.rank > 1)
-        return NEAP_OK;
-    if (i->in[0].shape.rank == 0)
-        return neap__know_same(i);
-    size = cut(i->node, c, &i->in[0].shape, 0, &first);
-    if (size < 0)
-        return NEAP_OK;
-    neap__known *k = neap__known_new(i->arena, x->dtype, size, i->err);
-    for (int64_t e = 0; k && e < size; e++) {
-        const int64_t at = first + (c->count ? c->strides[0] : 1) * e;
-        if (neap__knows(x, at))
-            neap__known_put(k, e, neap__known_element(x, at));
+    int64_t offset = 0, first;
+    neap__strides(x, steps);
+    for (int d = 0; d < c->count; d++) {
+        const int64_t size = cut(n, c, x, d, &first);
+        offset += first * steps[d];
+        /* One element has no distance to a next one, whatever the stride. */
+        steps[d] *= size > 1 ? c->strides[d] : 1;
     }
-    return k ? neap__know(i, neap__known_end(k)) : NEAP_ENOMEM;
+    return offset;
 }
 
 static int infer_strided_slice(neap__inference *i)
@@ -103,25 +97,22 @@ static int infer_strided_slice(neap__inference *i)
         return status;
     for (int d = 0; d < x->rank; d++)
         i->out->shape.dims[d] = cut(i->node, &c, x, d, &first);
-    return know_cut(i, &c);
+    if (!i->in[0].known || !neap__shape_known(&i->out->shape))
+        return NEAP_OK;
+    int64_t steps[NEAP_MAX_RANK];
+    const int64_t offset = find_steps(i->node, &c, x, steps);
+    return neap__know_picked(i, steps, offset);
 }
 
 static int bind_strided_slice(neap__binding *b)
 {
     cuts c;
-    const neap__shape *x = &b->in[0].shape;
-    int64_t strides[NEAP_MAX_RANK], offset = 0, first;
+    int64_t steps[NEAP_MAX_RANK];
     int status = find_cuts(b->node, b->in, &c, b->err);
     if (status || neap__shape_size(&b->out->shape) == 0)
         return status; /* nothing to do: bounds may even be unknown */
-    neap__strides(x, strides);
-    for (int d = 0; d < c.count; d++) {
-        const int64_t size = cut(b->node, &c, x, d, &first);
-        offset += first * strides[d];
-        /* One element has no distance to a next one, whatever the stride. */
-        strides[d] *= size > 1 ? c.strides[d] : 1;
-    }
-    return neap__bind_copy(b, strides, offset);
+    const int64_t offset = find_steps(b->node, &c, &b->in[0].shape, steps);
+    return neap__bind_copy(b, steps, offset);
 }
 
 static void strided_slice_gradient(neap__grad *g)
