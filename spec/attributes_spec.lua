@@ -1,5 +1,7 @@
 --- Attributes of every kind from Lua: as operations take them, as operations written in Lua declare
 -- them; inputs that may be absent; operations by name.
+--
+-- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 

@@ -1,3 +1,4 @@
+--- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 local data = neap.data

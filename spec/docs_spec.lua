@@ -1,5 +1,7 @@
 --- The code that documents show is the source's: a block whose fence names a file stands in that
 -- file, word for word.
+--
+-- Runs once: no instruction set touches it.
 
 local function read(path)
   local file <close> = assert(io.open(path, "rb"))

@@ -1,4 +1,6 @@
 -- Every example runs, from a folder of its own, with the module that this suite tests.
+--
+-- Runs once: it goes through the instruction sets itself.
 
 local helper = require "helper"
 
@@ -72,7 +74,7 @@ describe("the example", function()
     end
   end)
 
-  it("digits.lua learns the same under AVX2 and AVX-512, and learns as well with neither", function()
+  it("digits.lua learns the same under AVX2 and AVX-512, as well with neither", function()
     local printed = {}
     for _, isa in ipairs(helper.instruction_sets()) do
       printed[isa] = run("digits.lua", isa)

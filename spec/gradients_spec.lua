@@ -334,7 +334,9 @@ describe("neap.gradients", function()
   it("of a product to any order, where some of its elements are zero", function()
     local x = neap.placeholder("float64", { 4 })
     local y = x:reduce_prod()
-    local orders = { { 0, 0, 0, 0 }, { 0, 15, 0, 0 }, { 0, 0, 5, 3 }, { 0, 0, 0, 1 }, { 0, 0, 0, 0 } }
+    local orders = {
+      { 0, 0, 0, 0 }, { 0, 15, 0, 0 }, { 0, 0, 5, 3 }, { 0, 0, 0, 1 }, { 0, 0, 0, 0 },
+    }
     for order, expected in ipairs(orders) do
       local dx = neap.gradients(y, x)
       assert.same(expected, run(dx, { [x] = { 0, 0, 3, 5 } }):totable())

@@ -1,5 +1,7 @@
 --- Graphs: what they list, names, scopes, control dependencies, shapes that are partly known, and
 -- sizes that defeat naive traversals.
+--
+-- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 

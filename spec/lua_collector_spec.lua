@@ -1,4 +1,6 @@
 --- What the collector is told, and what is left when everything has been dropped.
+--
+-- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 

@@ -1,4 +1,6 @@
 --- Where errors say they come from, and objects that are not what they seem.
+--
+-- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 

@@ -1,4 +1,6 @@
 --- Graphs, nodes and operations as Lua values.
+--
+-- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 

@@ -1,4 +1,6 @@
 --- Operations written in Lua, and what their functions may do.
+--
+-- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 

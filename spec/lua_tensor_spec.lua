@@ -1,4 +1,6 @@
 --- Tensors as Lua values, and how Lua values become tensors.
+--
+-- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 

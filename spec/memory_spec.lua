@@ -1,4 +1,6 @@
 --- Memory: limits that are errors, results that are recycled, nothing that grows.
+--
+-- Runs once: no instruction set touches it.
 local helper = require "helper"
 local neap = require "neap"
 

@@ -12,8 +12,8 @@ local WIDTH <const> = {
   int8 = 8, int16 = 16, int32 = 32, int64 = 64, uint8 = 8, uint16 = 16, uint32 = 32, uint64 = 64,
 }
 
---- Where the bits of "generic", which multiplies and adds in two roundings, are others than those of
--- AVX2 and AVX-512, which do it in one (docs/numerics.md): by dtype. All else is the same everywhere.
+--- Where the bits of "generic", which multiplies and adds in two roundings, are others than those
+-- of AVX2 and AVX-512, which do it in one (docs/numerics.md): by dtype. All else is the same.
 local FUSED <const> = {
   float32 = {
     exp = true, log = true, log1p = true, pow = true, sigmoid = true, softplus = true, tanh = true,

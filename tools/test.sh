@@ -2,6 +2,9 @@
 # Runs what there is to check and adds it up; the last line is "N passed, N failed". `make test`
 # calls it as `test.sh all`, `make asan` and `make tsan` as `test.sh asan` and `test.sh tsan`. A
 # runner that crashes, hangs or prints no count is a failure.
+#
+# `all` runs hosts and specs under each instruction set that this machine can force, the best first;
+# under the lower ones without those whose source says "Runs once".
 set -u
 export LC_ALL=C
 BUILD=${BUILD:-build} CC=${CC:-cc} CXX=${CXX:-c++} LUA=${LUA:-lua5.4} MAKE=${MAKE:-make}
@@ -43,20 +46,35 @@ count() { # name, command...
     told "$name" "${counts[0]:-0}" "$failures" "$log"
 }
 
+# Under a lower instruction set: its name, for NEAP_ISA. Else nothing.
+lower=
+skipped() { [ -n "$lower" ] && grep -q 'Runs once' "$1"; } # a source
+
 hosts() { # their sources, command before the host...
     local host
     for host in $1; do
-        count "$BUILD/${host%.c}" "${@:2}" "./$BUILD/${host%.c}"
+        skipped "$host" || count "$BUILD/${host%.c}${lower:+ ($lower)}" "${@:2}" "./$BUILD/${host%.c}"
     done
 }
 all_hosts=$(echo spec/c/*.c)
 
 specs() { # task, command before the interpreter...
-    local task=$1
+    local task=$1 spec
     shift
     for spec in spec/*_spec.lua; do
-        count "$spec" "$@" "$LUA" tools/specs.lua --run="$task" --output=plainTerminal "$spec"
+        skipped "$spec" || count "$spec${lower:+ ($lower)}" "$@" "$LUA" tools/specs.lua \
+            --run="$task" --output=plainTerminal "$spec"
     done
+}
+
+instruction_sets() { # those that can be forced, the best first
+    LUA_CPATH="$BUILD/?.so" "$LUA" -e '
+        local sets, best = "", require("neap").config().isa
+        for _, name in ipairs { "generic", "avx2", "avx512" } do
+            sets = name .. " " .. sets
+            if name == best then break end
+        end
+        print(sets)'
 }
 
 # ---- What is committed, exported, called ----
@@ -167,8 +185,15 @@ case $1 in
 all)
     check "make layers" "$MAKE" layers
     check "make generate is up to date" generated
-    hosts "$all_hosts"
-    specs default
+    sets=$(instruction_sets)
+    check "the machine's instruction sets" test -n "$sets"
+    for lower in '' ${sets#* }; do
+        [ -z "$lower" ] || export NEAP_ISA=$lower
+        hosts "$all_hosts"
+        specs default
+    done
+    unset NEAP_ISA
+    lower=
     symbols
     installed
     # Under ThreadSanitizer only what starts threads of its own; `make tsan` runs more.
@@ -176,6 +201,7 @@ all)
     check "built for ThreadSanitizer" "$MAKE" BUILD=build/tsan CFLAGS="$TSAN_CFLAGS" \
         SANITIZE=-fsanitize=thread $(printf 'build/tsan/%s ' ${threaded//.c/})
     BUILD=build/tsan hosts "$threaded" env TSAN_OPTIONS=halt_on_error=1
+    echo "instruction sets covered: $sets"
     ;;
 tsan)
     # Not the hosts of Lua: they have one thread, and the jumps of an interpreter that is not built

@@ -1,5 +1,7 @@
 /* attributes.c - attributes of every kind: as a schema takes them, as options of a
- * builder, in operations of the host; inputs that may be absent; which nodes are equal. */
+ * builder, in operations of the host; inputs that may be absent; which nodes are equal.
+ *
+ * Runs once: no instruction set touches it. */
 #include "plan/plan.h"
 
 #include "check.h"

@@ -1,4 +1,6 @@
-/* base.c - specs of src/base. Links the core's objects or libneap.a; -Isrc. */
+/* base.c - specs of src/base. Links the core's objects or libneap.a; -Isrc.
+ *
+ * Runs once: no instruction set touches it. */
 #include "base/base.h"
 #include "check.h"
 

@@ -1,5 +1,7 @@
 /* callbacks.c - specs of what a host's callbacks may leave behind: a text without an end, a
- * code that is no status, scopes and controls, a position, a gradient of another shape. */
+ * code that is no status, scopes and controls, a position, a gradient of another shape.
+ *
+ * Runs once: no instruction set touches it. */
 #include "check.h"
 #include "neap.h"
 

@@ -1,5 +1,7 @@
 /* device.c - a plan asks its target for kernels: here a device that counts what it is
- * asked, and has the CPU's. */
+ * asked, and has the CPU's.
+ *
+ * Runs once: no instruction set touches it. */
 #include "check.h"
 #include "plan/plan.h"
 

@@ -1,6 +1,8 @@
 /* elements.c - element functions against plain loops in double, for every instruction
  * set that this machine has. With the argument "all" the float32 functions are checked
- * over all 2^32 values, which takes some minutes. */
+ * over all 2^32 values, which takes some minutes.
+ *
+ * Runs once: it goes through the instruction sets itself. */
 #include "numbers.h"
 
 /* ---- Element functions ------------------------------------------------------------- */

@@ -1,6 +1,8 @@
 /* folds.c - reductions, bit by bit, against the order that fold.h and docs/numerics.md
  * say, written here as plainly as it is said there; for every instruction set that this
- * machine has, and with 1, 2 and 5 workers. */
+ * machine has, and with 1, 2 and 5 workers.
+ *
+ * Runs once: it goes through the instruction sets itself. */
 #include "cpu/fold.h"
 
 #include "numbers.h"

@@ -2,7 +2,9 @@
  * engines.
  *
  * Most operands are small integers, whose products and sums are exact in any order:
- * the expected values, added up one by one in float64, must be met exactly. */
+ * the expected values, added up one by one in float64, must be met exactly.
+ *
+ * Runs once: it goes through the instruction sets itself. */
 #include "check.h"
 #include "cpu/gemm.h"
 #include "cpu/program.h"

@@ -1,6 +1,8 @@
 /* graph.c - specs of src/graph, of building by name, and of gradients as graph: names,
  * scopes, controls, attributes, the whole texts of errors, operations of the host, and
- * graphs that defeat naive traversals. */
+ * graphs that defeat naive traversals.
+ *
+ * Runs once: no instruction set touches it. */
 #include "check.h"
 #include "neap.h"
 

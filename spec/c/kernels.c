@@ -1,6 +1,8 @@
 /* kernels.c - fused loops, rows, moves, random numbers and optimizers
  * against plain loops in double, for every instruction set that this machine has, and
- * with 1, 2 and 5 workers, whose results must have the same bits. */
+ * with 1, 2 and 5 workers, whose results must have the same bits.
+ *
+ * Runs once: it goes through the instruction sets itself. */
 #include "cpu/divide.h"
 #include "cpu/move.h"
 #include "cpu/random.h"

@@ -1,5 +1,7 @@
 /* lua_closing.c - what is made while a Lua state closes: a finalizer may build, run and keep
- * whatever it likes; once lua_close has returned, neap holds no memory. */
+ * whatever it likes; once lua_close has returned, neap holds no memory.
+ *
+ * Runs once: no instruction set touches it. */
 #include "check.h"
 #include "neap_lua.h"
 

@@ -1,6 +1,8 @@
 /* lua_faults.c - a Lua script that builds, trains and runs, whose k-th allocation fails, for
  * every k, be it Lua's or neap's: the script ends with an error of memory or works all the
- * same, then works again in the same state, and once the state is closed nothing is lost. */
+ * same, then works again in the same state, and once the state is closed nothing is lost.
+ *
+ * Runs once: no instruction set touches it. */
 #include "check.h"
 #include "neap_lua.h"
 

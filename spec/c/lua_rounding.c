@@ -1,5 +1,7 @@
 /* lua_rounding.c - numbers that Lua gives become elements by rounding to nearest,
- * whatever the host's rounding mode, which stays as it was. */
+ * whatever the host's rounding mode, which stays as it was.
+ *
+ * Runs once: no instruction set touches it. */
 #include "check.h"
 #include "neap_lua.h"
 

@@ -1,5 +1,7 @@
 /* lua_scopes.c - name_scope and control_dependencies leave a graph as they found it, whatever
- * a host's own function pushed, popped or raised inside. */
+ * a host's own function pushed, popped or raised inside.
+ *
+ * Runs once: no instruction set touches it. */
 #include "check.h"
 #include "neap_lua.h"
 

@@ -1,6 +1,8 @@
 /* sources.c - the element functions' source text: compiled as a back end would, each
  * gives what the compiled-in loops give. Integers, comparisons and casts agree exactly;
- * floats as well as the C library's functions do with neap's own. */
+ * floats as well as the C library's functions do with neap's own.
+ *
+ * Runs once: it goes through the instruction sets itself. */
 #include "numbers.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,7 @@
 /* tensor.c - specs of src/tensor. Links the core's objects or libneap.a; -Isrc. Runs in
- * the root of the sources, or with the path of print_reference.txt as its argument. */
+ * the root of the sources, or with the path of print_reference.txt as its argument.
+ *
+ * Runs once: no instruction set touches it. */
 #include "check.h"
 #include "tensor/tensor.h"
 
