@@ -5,8 +5,6 @@
 #define LARGE                                                                            \
     1048576 /* a piece of at least so many bytes is no larger than what it is for */
 
-static char *bytes_of(neap__piece *p) { return (char *)p + NEAP__ALIGNMENT; }
-
 void neap__piece_free(neap__piece *p, neap__account *a)
 {
     if (p)
@@ -28,7 +26,7 @@ static neap__piece *new_piece(neap__account *a, size_t size, neap_error *err)
 
 /* A piece of at least `size` bytes goes on top: a spare one, or a new one in the place of
  * a spare one that is too small. */
-static bool push_piece(neap__block *b, neap__account *a, size_t size, neap_error *err)
+bool neap__block_push(neap__block *b, neap__account *a, size_t size, neap_error *err)
 {
     neap__piece *p = b->spare;
     if (p) {
@@ -56,21 +54,6 @@ static bool push_piece(neap__block *b, neap__account *a, size_t size, neap_error
     b->top = p;
     b->used = 0;
     return true;
-}
-
-void *neap__block_take(neap__block *b, neap__account *a, size_t size, neap_error *err)
-{
-    if (!neap__round_size(size, NEAP__ALIGNMENT, &size)) {
-        neap__fail(err, NEAP_ELIMIT, "a run needs too much memory");
-        return NULL;
-    }
-    if ((!b->top || size > b->top->size - b->used) && !push_piece(b, a, size, err))
-        return NULL;
-    char *memory = bytes_of(b->top) + b->used;
-    b->used += size;
-    if (b->under + b->used > b->most)
-        b->most = b->under + b->used;
-    return memory;
 }
 
 void neap__block_back(neap__block *b, neap__mark mark)

@@ -48,13 +48,12 @@ static int lay_out(neap__activation *f, neap_error *err)
         return err->code;
     void **at = (void **)(void *)block;
     f->bases = at;
-    f->pointers = (const void **)(at + p->base_count);
-    f->results = (neap_tensor **)(at + p->base_count + p->max_operands);
-    if (p->result_count)
-        memset((void *)f->results, 0, p->result_count * sizeof *f->results);
+    f->results = (neap_tensor **)(at + p->base_count);
+    f->pointers = (const void **)(at + p->base_count + p->result_count);
     memcpy(f->bases, p->constants, p->first_feed * sizeof(void *));
+    /* The bases of results and writes, and behind them the results. */
     memset(f->bases + p->first_result, 0,
-           (p->base_count - p->first_result) * sizeof(void *));
+           (p->base_count - p->first_result + p->result_count) * sizeof(void *));
     f->bases[NEAP__BASE_BLOCK] = block + head;
     f->bases[NEAP__BASE_NULL] = NULL;
     for (uint32_t i = 0; i < o->feed_count; i++)
@@ -373,7 +372,8 @@ void neap__activation_end(neap__activation *f)
     if (f->plan)
         drop_results(f);
     neap__plan_release(f->plan);
-    neap__plan_release(f->guess);
+    if (f->guess)
+        neap__plan_release(f->guess);
     for (uint32_t i = 0; i < f->carried_count; i++)
         neap_tensor_release(f->carried[i]);
     f->plan = f->guess = NULL;

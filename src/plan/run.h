@@ -27,8 +27,24 @@ typedef struct neap__mark {
     size_t used;
 } neap__mark;
 
+/* Puts a piece of at least so many bytes on top; false with ENOMEM or ELIMIT told. */
+bool neap__block_push(neap__block *b, neap__account *a, size_t size, neap_error *err);
 /* Bytes at a multiple of 64, undefined; NULL with ENOMEM or ELIMIT told. */
-void *neap__block_take(neap__block *b, neap__account *a, size_t size, neap_error *err);
+static inline void *neap__block_take(neap__block *b, neap__account *a, size_t size,
+                                     neap_error *err)
+{
+    if (!neap__round_size(size, NEAP__ALIGNMENT, &size)) {
+        neap__fail(err, NEAP_ELIMIT, "a run needs too much memory");
+        return NULL;
+    }
+    if ((!b->top || size > b->top->size - b->used) && !neap__block_push(b, a, size, err))
+        return NULL;
+    char *memory = (char *)b->top + NEAP__ALIGNMENT + b->used;
+    b->used += size;
+    if (b->under + b->used > b->most)
+        b->most = b->under + b->used;
+    return memory;
+}
 static inline neap__mark neap__block_mark(const neap__block *b)
 {
     return (neap__mark){b->top, b->used};

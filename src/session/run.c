@@ -115,7 +115,7 @@ int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *o
         neap__piece *p = take_piece(s);
         if (p)
             p->next = NULL;
-        r->run.block.spare = p;
+        r->run.block.top = p;
         r->run.block.hint = s->largest;
         r->guess = r->callable ? r->callable->plan : NULL;
         if (r->guess) {
@@ -433,11 +433,9 @@ static int frame_begin(neap__running *r, neap__activation *f, neap_error *err)
 static void let_go(neap__activation *f, neap__mark mark)
 {
     const neap__outline *o = f->outline;
-    if (f->values) {
-        release_all(f->values, o->fetch_count);
-        release_all(f->pinned, o->variable_count);
-        release_all(f->written, o->write_count);
-    }
+    if (f->pinned) /* and, behind these, what is written and the fetches */
+        release_all(f->pinned,
+                    (size_t)o->variable_count + o->write_count + o->fetch_count);
     neap__activation_end(f); /* with which the outline may go */
     neap__block_back(&f->run->block, mark);
 }
@@ -450,7 +448,7 @@ static int run_outline(neap__running *r, neap__outline *o, bool commits,
     const neap__plan *guess = r->guess;
     r->guess = NULL;
     int status = frame_begin(r, &f, err);
-    if (!status && guess && neap__plan_serves(guess, &f))
+    if (!status && guess && gives_places(r) && neap__plan_serves(guess, &f))
         status = neap__check_takes(r, guess, err);
     status = status ? status : execute(r, &f, commits, out, err);
     if (!status && f.plan != guess && neap__plan_of_shapes(f.plan)) {
