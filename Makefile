@@ -65,8 +65,12 @@ $(BUILD)/%.o: src/%.c
 	@echo "  CC   $<"
 	@$(COMPILE) -c -o $@ $<
 
-# Kernels are worth more of the compiler's time. Each chooses its instruction set in its source.
-$(BUILD)/cpu/%.o: TUNE = -O3
+# Nothing is thrown through the core, whose callbacks return a status: it needs no tables for
+# that, which would be a tenth of the module. (Lua's errors are thrown where Lua is C++.) Kernels
+# are worth more of the compiler's time; each chooses its instruction set in its source.
+UNTHROWN = -fno-asynchronous-unwind-tables
+$(foreach layer,$(CORE),$(BUILD)/$(layer)/%.o): TUNE = $(UNTHROWN)
+$(BUILD)/cpu/%.o: TUNE = -O3 $(UNTHROWN)
 # Those for any machine and the narrow dtypes are many: as fast so, in two thirds of the bytes.
 $(BUILD)/cpu/vector_generic.o $(BUILD)/cpu/element.o: TUNE = -O2 -ftree-vectorize
 $(BUILD)/lua/%.o: TUNE = -isystem $(LUA_INCDIR)

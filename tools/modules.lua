@@ -1,6 +1,7 @@
 -- Turns the Lua files named on the command line into a C file that holds their text: an array of
 -- {name, source, length}, ended by a NULL name. Bytes, because C compilers need not take long
--- string literals.
+-- string literals. Lines that are comments alone are left empty: the code is the same, at the same
+-- lines, which is looked at.
 
 io.write([[
 /* Made from lua/neap by tools/modules.lua. */
@@ -14,10 +15,16 @@ struct neap__lua_module {
 extern const struct neap__lua_module neap__lua_modules[];
 ]])
 
+local function without_comments(source)
+  local bare = ("\n" .. source):gsub("\n[ \t]*%-%-[^\n]*", "\n"):sub(2)
+  assert(string.dump(assert(load(source, "="))) == string.dump(assert(load(bare, "="))))
+  return bare
+end
+
 local rows = {}
 for index, path in ipairs(arg) do
   local file <close> = assert(io.open(path, "rb"))
-  local source = file:read("a")
+  local source = without_comments(file:read("a"))
   io.write(("\n/* %s */\nstatic const char source_%d[] = {"):format(path, index))
   for position = 1, #source do
     if position % 20 == 1 then
