@@ -1,5 +1,5 @@
 --- The steps of a drawn graph: what a step is, how its inputs are found, where sizes come from. The
--- kinds of steps are in values.lua and effects.lua; graph.lua draws them.
+-- kinds of steps are in values.lua, effects.lua and bodies.lua; graph.lua draws them.
 --
 -- A step is one node, or one call that gives several:
 --
@@ -21,7 +21,8 @@
 --   cut        a function of a dice and a shape, which draws what may be fed in the step's place
 --   drawn      hangs on what is drawn at random
 --   hidden     is not used by other steps
---   fixed      of an optimizer's loss, whose gradient is known as it is
+--   fixed      must have its inputs: of an optimizer's loss, whose gradient is known as it is, or
+--              a body, which would read a variable in more than one place
 local helper = require "helper"
 local plain = require "random.plain"
 
@@ -134,12 +135,12 @@ function Builder:node(step)
   if self.roll(3) == 0 then
     step.controls = {}
     for _ = 1, 1 + self.roll(2) do
-      local control = self:any(function(s)
-        return not s.parts
+      local control = self:any(function()
+        return true
       end)
       if control and self.roll(2) == 0 then -- rather what has effects
         control = self:any(function(s)
-          return s.writes or s.op == "host" and not s.parts or s.op == "group"
+          return s.writes or s.op == "host" or s.op == "group"
         end) or control
       end
       step.controls[#step.controls + 1] = control
@@ -148,11 +149,11 @@ function Builder:node(step)
   return self:step(step)
 end
 
---- A step drawn among those that fit.
+--- A step drawn among those that fit and are one node.
 function Builder:any(fits)
   local found = {}
   for _, step in ipairs(self.steps) do
-    found[#found + 1] = fits(step) and step or nil
+    found[#found + 1] = not step.parts and fits(step) and step or nil
   end
   if #found > 0 then -- the later ones more often, so that graphs are deep
     local last = self.roll(math.min(6, #found))

@@ -188,31 +188,45 @@ local function gradient_difference(g, run, step, got)
   end
 end
 
---- What the host's operations did: each at most once, those that the run needs (all of them, if
--- it did not fail) with the right values, and one that depends on another behind it.
-local function log_difference(g, run, log, failed)
-  local seen, expected = {}, run.expected.log
-  for i, entry in ipairs(log) do
+--- What the host's operations did: each as often as the run needs it (at most, where it failed),
+-- with the right values in the right order.
+local function calls_difference(expected, log, failed)
+  local seen = {}
+  for _, entry in ipairs(log) do
     local called = entry:match "^[^;]*"
-    if seen[called] then
-      return ("the host's operation %s ran twice"):format(called)
-    elseif not failed and not expected[called] then
+    local wanted = expected[called] or {}
+    seen[called] = (seen[called] or 0) + 1
+    if failed then
+      if seen[called] > math.max(#wanted, 1) then
+        return ("the host's operation %s ran too often"):format(called)
+      end
+    elseif #wanted == 0 then
       return ("the host's operation %s ran, which nothing needs"):format(called)
-    elseif not failed and expected[called] ~= entry then
-      return ("the host's operation got %s, not %s"):format(entry, expected[called])
+    elseif seen[called] > #wanted then
+      return ("the host's operation %s ran %d times, not %d"):format(called, seen[called], #wanted)
+    elseif wanted[seen[called]] ~= entry then
+      return ("the host's operation got %s, not %s"):format(entry, wanted[seen[called]])
     end
-    seen[called] = i
   end
-  for called in pairs(failed and {} or expected) do
-    if not seen[called] then
-      return ("the host's operation %s did not run"):format(called)
+  for called, wanted in pairs(failed and {} or expected) do
+    if (seen[called] or 0) < #wanted then
+      return ("the host's operation %s ran %d times, not %d"):format(called, seen[called] or 0,
+        #wanted)
     end
+  end
+end
+
+--- One that depends on another ran behind it.
+local function order_difference(g, run, log)
+  local place = {}
+  for i, entry in ipairs(log) do
+    place[entry:match "^[^;]*"] = i
   end
   for _, step in ipairs(g.steps) do
-    local ran = step.op == "host" and not run.fed[step.id] and seen[step.p.name]
+    local ran = step.op == "host" and not run.fed[step.id] and place[step.p.name]
     for id in pairs(ran and evaluate.needed({ step }, run.fed) or {}) do
       local above = g.steps[id]
-      if above.op == "host" and not run.fed[id] and (seen[above.p.name] or math.huge) > ran then
+      if above.op == "host" and not run.fed[id] and (place[above.p.name] or math.huge) > ran then
         return ("the host's operation %s ran before %s"):format(step.p.name, above.p.name)
       end
     end
@@ -291,7 +305,7 @@ local function compare(trial, run, session, nodes, log)
     return "the run failed: " .. tostring(cause)
   end
   return results and results_difference(g, run, draws, results)
-    or log_difference(g, run, log, not results)
+    or calls_difference(expected.log, log, not results) or order_difference(g, run, log)
     or state_difference(trial, run, session, nodes)
 end
 

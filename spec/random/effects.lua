@@ -137,7 +137,7 @@ function kinds.group(b)
   local inputs, words = {}, {}
   for i = 1, 1 + b.roll(3) do
     inputs[i] = b:any(function(s)
-      return not s.parts and (s.writes or s.op == "host" or b.roll(4) == 0)
+      return s.writes or s.op == "host" or b.roll(4) == 0
     end)
     words[#inputs] = "$" .. #inputs
   end

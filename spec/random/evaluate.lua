@@ -44,7 +44,7 @@ local function computed(steps, needed, fetches, fed)
   end
   for id = #steps, 1, -1 do
     local step = needed[id]
-    if step and not fed[id] and (sure[id] or step.writes or step.op == "host") then
+    if step and not fed[id] and (sure[id] or step.writes or step.op == "host" or step.p.run) then
       sure[id] = true
       for k, input in ipairs(step.inputs) do
         if input.op and not (SHAPE_ONLY[step.op] and (k == 1 or step.op == "gradient")) then
@@ -152,10 +152,15 @@ function Run:compute(step)
     end
     inputs[k] = inputs[k] or false
   end
+  if step.op == "minimize" and step.writes[2] then -- whose slot is no input
+    inputs[#inputs + 1] = self:read(step.writes[2], self.chain)
+  end
   if writers[step.op] then
-    return self:write(step, inputs)
+    return self:write(step, { writers[step.op](step.p, table.unpack(inputs)) })
+  elseif step.p.run then
+    return self:run_body(step, inputs)
   elseif step.op == "host" then
-    self.log[step.p.name] = host.entry(step.p.name, inputs)
+    self:note(step.p.name, inputs)
     local results = { host.kinds[step.p.kind].compute(table.unpack(inputs)) }
     self.tangents[step.id] = step.smooth and tangents[1]
       and host.kinds[step.p.kind].compute(tangents[1]) or nil
@@ -174,11 +179,25 @@ function Run:compute(step)
   end
 end
 
-function Run:write(step, inputs)
-  if step.op == "minimize" and step.writes[2] then
-    inputs[#inputs + 1] = self:read(step.writes[2], self.chain)
+--- A call of an operation of the host.
+function Run:note(name, inputs)
+  self.log[name] = self.log[name] or {}
+  table.insert(self.log[name], host.entry(name, inputs))
+end
+
+--- What a branch or loop gives; a body that does not write leaves the variable as it was.
+function Run:run_body(step, inputs)
+  local values, written = step.p.run(inputs, function(name, given)
+    self:note(name, given)
+  end)
+  if step.writes then
+    self:write(step, written)
   end
-  local values = { writers[step.op](step.p, table.unpack(inputs)) }
+  return step.parts and values or values[1]
+end
+
+--- Gives the variables that a step writes these values; the first of them.
+function Run:write(step, values)
   self.written[step.id] = {}
   for k, v in ipairs(step.writes) do
     if not plain.same(values[k].shape, self.state[v.id].shape) then
@@ -194,7 +213,8 @@ end
 --- Evaluates a run of a drawn graph. `state` has the value of each variable by id, `fed` the plain
 -- tensors that are fed by id, `oracle` what was drawn at random by id (without it any numbers are
 -- taken). `direction`: a tangent by id of a placeholder. Gives a table: `values` and `tangents` by
--- id, `log` of the host's operations by name, `state` after the run; or `failed`, or `unsure`.
+-- id, `log` of the host's operations by name, a sequence of each, `state` after the run; or
+-- `failed`, or `unsure`.
 function evaluate.run(graph, state, fetches, fed, oracle, direction)
   local needed = evaluate.needed(fetches, fed)
   local run = setmetatable({

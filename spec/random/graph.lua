@@ -1,5 +1,6 @@
 --- Draws a graph, as a list of steps in order of creation (builder.lua says what a step is).
 local Builder = require "random.builder"
+local bodies = require "random.bodies"
 local effects = require "random.effects"
 local values = require "random.values"
 
@@ -22,7 +23,7 @@ end
 
 
 local kinds = setmetatable({}, { __index = function(_, name)
-  return values[name] or effects[name]
+  return values[name] or effects[name] or bodies[name]
 end })
 
 --- How often each kind is drawn, and the feature without which it is not.
@@ -32,11 +33,11 @@ local WEIGHTS <const> = {
   { "fragile", 1 }, { "group", 3 },
   { "host", 8, "hosts" }, { "assign", 9, "writes" }, { "read", 6, "writes" },
   { "descent", 2, "writes" }, { "momentum", 4, "writes" }, { "minimize", 3, "writes" },
-  { "adam", 2, "writes" }, { "gradient", 3 },
+  { "adam", 2, "writes" }, { "gradient", 3 }, { "branch", 4, "bodies" }, { "loop", 4, "bodies" },
 }
 
 --- Draws a graph. `features`: hosts, writes, computed (sizes that the run computes), open (results
--- of the host whose size the run tells).
+-- of the host whose size the run tells), bodies (branches and loops).
 function graph.draw(seed, features)
   local roll = Builder.dice(seed)
   local b = setmetatable({

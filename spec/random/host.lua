@@ -113,28 +113,34 @@ function host.open()
   end)
 end
 
---- A function host.KIND(name) for each kind, which gives the function that builds a node; what
--- runs is added to `log`.
+--- An operation that adds to `log` what it does.
+local function operation(name, how, log)
+  return neap.op {
+    name = name, inputs = how.inputs, results = how.results, infer = how.infer,
+    gradient = how.gradient,
+    compute = function(...)
+      local inputs = {}
+      for i, t in ipairs { ... } do
+        inputs[i] = host.from_neap(t)
+      end
+      log[#log + 1] = host.entry(name, inputs)
+      local results = { how.compute(table.unpack(inputs)) }
+      for i, t in ipairs(results) do
+        results[i] = host.to_neap(t)
+      end
+      return table.unpack(results)
+    end,
+  }
+end
+
+--- A function host.KIND(name) for each kind, which gives the function that builds a node: one of a
+-- name, for neap may build a loop's body more than once.
 function host.operations(log)
+  local made = {}
   return setmetatable({}, { __index = function(_, kind)
-    local how = host.kinds[kind]
     return function(name)
-      return neap.op {
-        name = name, inputs = how.inputs, results = how.results, infer = how.infer,
-        gradient = how.gradient,
-        compute = function(...)
-          local inputs = {}
-          for i, t in ipairs { ... } do
-            inputs[i] = host.from_neap(t)
-          end
-          log[#log + 1] = host.entry(name, inputs)
-          local results = { how.compute(table.unpack(inputs)) }
-          for i, t in ipairs(results) do
-            results[i] = host.to_neap(t)
-          end
-          return table.unpack(results)
-        end,
-      }
+      made[name] = made[name] or operation(name, host.kinds[kind], log)
+      return made[name]
     end
   end })
 end

@@ -4,18 +4,6 @@
 
 #include <string.h>
 
-const neap__vectors *neap__vectors_of(neap__isa isa)
-{
-#if defined(NEAP__X86)
-    if (isa == NEAP__AVX512)
-        return &neap__vectors_avx512;
-    if (isa == NEAP__AVX2)
-        return &neap__vectors_avx2;
-#endif
-    (void)isa;
-    return &neap__vectors_generic;
-}
-
 /* ---- Copies ------------------------------------------------------------------------ */
 
 #define COPY(width)                                                                      \

@@ -54,7 +54,6 @@ typedef struct shared {
 enum { INTEGER, FLOATING };
 
 static const shared functions[] = {
-    {"choose", true, "(int c, C x, C y)", "return c ? x : y;"},
 #define FUNCTION(kind, name, parameters, ...) {#name, kind, #parameters, #__VA_ARGS__},
 #define ELEMENT(name, operands, parameters, dtypes, result, floating, integer)
 #include "cpu/elements.def"

@@ -42,6 +42,59 @@ static void give_block(neap_session *s, neap__block *b)
     }
 }
 
+/* ---- Pinning ------------------------------------------------------------------------ */
+
+static void release_all(neap_tensor **tensors, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        neap_tensor_release(tensors[i]);
+}
+
+/* The arrays of a run's own frame: its variables as pinned, what is written, and its
+ * fetches. NULL with an error. */
+static neap_tensor **lay_arrays(neap__running *r, const neap__outline *o, neap_error *err)
+{
+    size_t held = (size_t)o->variable_count + o->write_count + o->fetch_count;
+    neap_tensor **at =
+        neap__block_take(&r->run.block, r->session->account, held * sizeof *at, err);
+    if (at)
+        memset((void *)at, 0, held * sizeof *at);
+    return at;
+}
+
+/* Under the lock: values of all variables, held, and the counter, as of one moment: false
+ * if some variable has none yet. */
+static bool pin(neap__running *r, const neap__outline *o, neap_tensor **pinned)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < o->variable_count && all; i++) {
+        neap_tensor *t = neap__value_of(r, o->variables[i].node);
+        pinned[i] = t ? neap__tensor_keep(t) : NULL;
+        all = t != NULL;
+    }
+    r->run.counter = r->initial ? 0 : r->session->counter;
+    return all;
+}
+
+static void unpin(neap_tensor **pinned, const neap__outline *o)
+{
+    release_all(pinned, o->variable_count);
+    memset((void *)pinned, 0, o->variable_count * sizeof *pinned);
+}
+
+/* A callable that only reads and has run before pins as it enters, in one step. */
+static void pin_early(neap__running *r)
+{
+    const neap__outline *o = r->guess->structure->outline;
+    if (o->write_count || o->random)
+        return;
+    r->early = lay_arrays(r, o, NULL);
+    if (r->early && !pin(r, o, r->early))
+        unpin(r->early, o);
+    else
+        r->pinned = r->early != NULL;
+}
+
 /* ---- Enter and leave ------------------------------------------------------------- */
 
 int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *options,
@@ -65,8 +118,10 @@ int neap__run_enter(neap__running *r, neap_session *s, const neap_run_options *o
         r->run.block.spare = p;
         r->run.block.hint = s->largest;
         r->guess = r->callable ? r->callable->plan : NULL;
-        if (r->guess)
+        if (r->guess) {
             neap__plan_retain(r->guess);
+            pin_early(r);
+        }
     }
     r->epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
     pthread_mutex_unlock(&s->lock);
@@ -80,12 +135,6 @@ void neap__take_turn(neap__running *r)
     if (!r->turn)
         pthread_mutex_lock(&r->session->turn);
     r->turn = true;
-}
-
-static void release_all(neap_tensor **tensors, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        neap_tensor_release(tensors[i]);
 }
 
 void neap__run_leave(neap__running *r)
@@ -119,38 +168,18 @@ static bool stopped(void *context)
 
 /* ---- The frame of the run ---------------------------------------------------------- */
 
-/* The arrays of the run's own frame. */
 static int lay_frame(neap__running *r, neap__activation *f, neap_error *err)
 {
     const neap__outline *o = f->outline;
-    size_t held = (size_t)o->variable_count + o->write_count + o->fetch_count;
-    neap_tensor **at =
-        neap__block_take(&r->run.block, r->session->account, held * sizeof *at, err);
+    neap_tensor **at = r->early ? r->early : lay_arrays(r, o, err);
+    r->early = NULL;
     if (!at)
         return err->code;
-    memset((void *)at, 0, held * sizeof *at);
     f->given = r->feeds;
     f->pinned = at;
     f->written = f->pinned + o->variable_count;
     f->values = f->written + o->write_count;
     return NEAP_OK;
-}
-
-/* Values of all variables, held, and the counter, as of one moment: false if some variable
- * has none yet. */
-static bool pin(neap__running *r, neap__activation *f)
-{
-    const neap__outline *o = f->outline;
-    bool all = true;
-    pthread_mutex_lock(&r->session->lock);
-    for (uint32_t i = 0; i < o->variable_count && all; i++) {
-        neap_tensor *t = neap__value_of(r, o->variables[i].node);
-        f->pinned[i] = t ? neap__tensor_keep(t) : NULL;
-        all = t != NULL;
-    }
-    r->run.counter = r->initial ? 0 : r->session->counter;
-    pthread_mutex_unlock(&r->session->lock);
-    return all;
 }
 
 static int make_first_values(neap__running *r, const neap__outline *o, neap_error *err)
@@ -170,9 +199,13 @@ static int pin_all(neap__running *r, neap__activation *f, neap_error *err)
     const neap__outline *o = f->outline;
     if (o->write_count || o->random || r->first_count)
         neap__take_turn(r);
-    for (int tries = 0; !pin(r, f); tries++) {
-        release_all(f->pinned, o->variable_count);
-        memset((void *)f->pinned, 0, o->variable_count * sizeof *f->pinned);
+    while (!r->pinned) {
+        pthread_mutex_lock(&r->session->lock);
+        r->pinned = pin(r, o, f->pinned);
+        pthread_mutex_unlock(&r->session->lock);
+        if (r->pinned)
+            break;
+        unpin(f->pinned, o);
         int status = make_first_values(r, o, err);
         if (status)
             return status;
@@ -376,13 +409,21 @@ static void run_begin(neap__running *r)
     r->run.context = r;
 }
 
+static bool gives_places(const neap__running *r)
+{
+    bool any = false;
+    for (size_t i = 0; r->out && i < r->fetch_count && !any; i++)
+        any = r->out[i] != NULL;
+    return any;
+}
+
 /* Arrays, and pinned variables; neap__activation_end and `let_go` are due in any case. */
 static int frame_begin(neap__running *r, neap__activation *f, neap_error *err)
 {
     run_begin(r);
     int status = lay_frame(r, f, err);
     status = status ? status : pin_all(r, f, err);
-    if (!status && r->out) {
+    if (!status && gives_places(r)) {
         status = neap__check_places(r, f->outline, f->values, err);
         memset((void *)f->values, 0, f->outline->fetch_count * sizeof *f->values);
     }
@@ -454,6 +495,8 @@ int neap__run_aside(neap__running *r, neap__outline *o, neap_tensor **out,
     own.feed_count = 0;
     own.callable = NULL;
     own.guess = NULL;
+    own.early = NULL;
+    own.pinned = false;
     own.initial = true;
     own.out = NULL;
     int status = run_outline(&own, o, false, out, err);

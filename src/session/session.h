@@ -88,8 +88,10 @@ typedef struct neap__running {
     unsigned epoch;
     neap_callable *callable; /* that is run, or NULL */
     neap__plan *guess;       /* the callable's, held: it may serve */
-    bool turn;               /* this run holds the session's turn */
-    bool initialize;         /* states count as if they had no value */
+    neap_tensor **early; /* arrays that were laid out, and variables pinned, already */
+    bool pinned;         /* the variables of the run's own frame are pinned */
+    bool turn;           /* this run holds the session's turn */
+    bool initialize;     /* states count as if they had no value */
     bool initial; /* computes an initial value: draws are those of run 0, and what is made
                    * for it is not kept */
     neap_tensor **first; /* first values made by this run, by a variable's place; held */

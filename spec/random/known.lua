@@ -1,2 +1,0 @@
---- Seeds of random graphs that are known to fail: none.
-return {}
