@@ -1,5 +1,6 @@
 /* kernels.c - moves, random numbers and optimizers against plain loops in double, for
- * every instruction set that this machine has, and with 1, 2 and 5 workers, whose results must have the same bits.
+ * every instruction set that this machine has, and with 1, 2 and 5 workers, whose results
+ * must have the same bits.
  *
  * Runs once: it goes through the instruction sets itself. */
 #include "cpu/divide.h"
