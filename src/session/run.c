@@ -488,7 +488,9 @@ int neap__run_explain(neap__running *r, neap__text *t, neap_error *err)
 int neap__run_aside(neap__running *r, neap__outline *o, neap_tensor **out,
                     neap_error *err)
 {
+    pthread_mutex_lock(&r->session->lock); /* for its place in the list of runs */
     neap__running own = *r;
+    pthread_mutex_unlock(&r->session->lock);
     own.feeds = NULL;
     own.feed_count = 0;
     own.callable = NULL;
