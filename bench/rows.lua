@@ -57,7 +57,8 @@ local function cases(neap)
     case("reduce_sum(square(x - y)) " .. text, { neap.reduce_sum(neap.square(x - y)) })
     case("reduce_sum, last axis " .. text, { neap.reduce_sum(x, -1) })
     case("reduce_sum, first axis " .. text, { neap.reduce_sum(x, 0) })
-    case("relu and its bias' gradient " .. text, with_gradient(neap.relu(x + offset), { x, offset }))
+    case("relu and its bias' gradient " .. text,
+      with_gradient(neap.relu(x + offset), { x, offset }))
   end
   local images = noise(6, { 8, 21, 64, 64 })
   case("softmax, axis 1 of (8, 21, 64, 64)", { neap.softmax(images, 1) })

@@ -178,7 +178,8 @@ describe("neap.data", function()
         ["csv: argument 'dtype': no dtype 'flaot32': did you mean 'float32'?"] =
           { dtype = "flaot32" },
         ["csv: argument 'dtype': a string expected, got number"] = { dtype = 7 },
-        ["csv: argument 'dtype': a dtype of numbers that Lua has expected, got \"bool\""] = { dtype = "bool" },
+        ["csv: argument 'dtype': a dtype of numbers that Lua has expected, got \"bool\""] =
+          { dtype = "bool" },
         ["csv: unknown argument 'headers', known are: dtype, header, separator"] =
           { headers = true },
         ["csv: argument 'header': a boolean expected, got 1"] = { header = 1 },
