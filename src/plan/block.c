@@ -77,5 +77,5 @@ void neap__block_free(neap__block *b, neap__account *a)
         b->spare = p->next;
         neap__piece_free(p, a);
     }
-    *b = (neap__block){NULL};
+    *b = (neap__block){.top = NULL};
 }
